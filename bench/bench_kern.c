@@ -1,0 +1,391 @@
+/* bench_kern.c - the limits of this machine, and how near to them the products with weights come.
+ *
+ *   bench_kern [--threads N] [--types Q4_0,Q8_0] [--cpu avx512,avx2] [--rows 1,16,512]
+ *              [--out 8192] [--in 2048] [--mib 1024] [--rounds 5]
+ *
+ * First the limits: reading a buffer larger than any cache with wide loads, multiply-accumulates of
+ * bytes and of floats in registers. Then for each type and instruction set the `linear` operation
+ * as the forward pass calls it, over more weights than the caches hold: with one row the bytes of
+ * weights read per second, with many the multiply-accumulates per second, each with its share of
+ * the limit.
+ *
+ * Everything is measured in turns, and the median over the rounds is printed with the spread. With
+ * one thread time is the processor's time of that thread, so that other work on the machine falls
+ * out as far as it can; with more it is the clock on the wall. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/rng.h"
+#include "kernels/kern.h"
+#include "kernels/kern_unroll.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+enum { MOST_CASES = 256, MOST_ROUNDS = 64, MOST_T = 8 };
+
+typedef struct options {
+    int threads, rounds;
+    uint32_t n_out, n_in, mib;
+    uint32_t T[MOST_T], n_T;
+    const char *types, *cpus;
+} options;
+
+/* ---- Time ---- */
+
+static int n_threads;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(n_threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* What one figure was in each round. */
+typedef struct series {
+    double v[MOST_ROUNDS];
+    int n;
+} series;
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void note(series *s, double v) {
+    if (s->n < MOST_ROUNDS) s->v[s->n++] = v;
+}
+
+static double median(series *s) {
+    if (!s->n) return 0;
+    qsort(s->v, (size_t)s->n, sizeof *s->v, by_value);
+    return s->v[s->n / 2];
+}
+
+/* Half the range of the middle values, in percent of the median. */
+static double spread(series *s) {
+    const double m = median(s);
+    return m > 0 ? 50 * (s->v[s->n - 1 - s->n / 4] - s->v[s->n / 4]) / m : 0;
+}
+
+/* ---- Limits ---- */
+
+/* Long enough that the clock settles: a burst of a few milliseconds runs a tenth faster than any
+ * model can. Reading fetches a page ahead, which here is 15% faster than leaving it to hardware. */
+static volatile int sink; /* so that no loop is dropped */
+enum { STEPS = 20000000, CHAINS = 12, AHEAD = 4096 };
+
+typedef double limit_fn(void); /* operations done */
+
+#if defined(__x86_64__)
+#define FOR(type, set, f, per_lane)                                      \
+    {                                                                    \
+        type a[CHAINS];                                                  \
+        UNROLL for (int i = 0; i < CHAINS; i++) a[i] = set;              \
+        for (int k = 0; k < STEPS; k++) {                                \
+            UNROLL for (int i = 0; i < CHAINS; i++) {                    \
+                a[i] = f;                                                \
+                __asm__("" : "+v"(a[i]));                                \
+            }                                                            \
+        }                                                                \
+        UNROLL for (int i = 1; i < CHAINS; i++) __asm__("" ::"v"(a[i])); \
+        return (double)STEPS * CHAINS * (per_lane);                      \
+    }
+
+__attribute__((target("avx512f,avx512vnni"))) static double bytes_512(void) {
+    const __m512i x = _mm512_set1_epi8(3);
+    FOR(__m512i, x, _mm512_dpbusd_epi32(a[i], x, x), 64)
+}
+__attribute__((target("avx2"))) static double bytes_256(void) {
+    const __m256i x = _mm256_set1_epi8(1), one = _mm256_set1_epi16(1);
+    FOR(__m256i, x, _mm256_add_epi32(a[i], _mm256_madd_epi16(_mm256_maddubs_epi16(a[i], x), one)),
+        32)
+}
+__attribute__((target("avx512f"))) static double floats_512(void) {
+    const __m512 x = _mm512_set1_ps(0.5f);
+    FOR(__m512, x, _mm512_fmadd_ps(a[i], x, x), 16)
+}
+__attribute__((target("avx2,fma"))) static double floats_256(void) {
+    const __m256 x = _mm256_set1_ps(0.5f);
+    FOR(__m256, x, _mm256_fmadd_ps(a[i], x, x), 8)
+}
+__attribute__((target("avx512f"))) static void read_512(const uint8_t *p, size_t n) {
+    __m512i a[4] = {_mm512_setzero_si512()};
+    for (size_t i = 0; i + 256 <= n; i += 256) UNROLL for (size_t j = 0; j < 4; j++) {
+            __builtin_prefetch(p + i + 64 * j + AHEAD);
+            a[j] = _mm512_or_si512(a[j], _mm512_loadu_si512(p + i + 64 * j));
+        }
+    for (int j = 0; j < 4; j++) {
+        int first;
+        memcpy(&first, &a[j], sizeof first);
+        sink += first;
+    }
+}
+__attribute__((target("avx2"))) static void read_256(const uint8_t *p, size_t n) {
+    __m256i a[4] = {_mm256_setzero_si256()};
+    for (size_t i = 0; i + 128 <= n; i += 128) UNROLL for (size_t j = 0; j < 4; j++) {
+            __builtin_prefetch(p + i + 32 * j + AHEAD);
+            a[j] = _mm256_or_si256(
+                a[j], _mm256_loadu_si256((const __m256i *)(const void *)(p + i + 32 * j)));
+        }
+    for (int j = 0; j < 4; j++) {
+        int first;
+        memcpy(&first, &a[j], sizeof first);
+        sink += first;
+    }
+}
+static bool wide(void) { return cpu_get()->avx512f && cpu_get()->avx512_vnni; }
+static double byte_limit(void) { return wide() ? bytes_512() : cpu_get()->avx2 ? bytes_256() : 0; }
+static double float_limit(void) {
+    return wide() ? floats_512() : cpu_get()->fma && cpu_get()->avx2 ? floats_256() : 0;
+}
+static void read_all(const uint8_t *p, size_t n) {
+    if (wide()) read_512(p, n);
+    else if (cpu_get()->avx2) read_256(p, n);
+    else
+        for (size_t i = 0; i < n; i += 64) sink += p[i];
+}
+#elif defined(__aarch64__)
+static double float_limit(void) {
+    const float32x4_t x = vdupq_n_f32(0.5f);
+    float32x4_t a[CHAINS];
+    for (int i = 0; i < CHAINS; i++) a[i] = x;
+    for (int k = 0; k < STEPS; k++)
+        for (int i = 0; i < CHAINS; i++) {
+            a[i] = vfmaq_f32(a[i], x, x);
+            __asm__("" : "+w"(a[i]));
+        }
+    for (int i = 0; i < CHAINS; i++) sink += (int)vgetq_lane_f32(a[i], 0);
+    return (double)STEPS * CHAINS * 4;
+}
+static double byte_limit(void) {
+    const int8x8_t x = vdup_n_s8(1);
+    int16x8_t a[CHAINS];
+    for (int i = 0; i < CHAINS; i++) a[i] = vdupq_n_s16(0);
+    for (int k = 0; k < STEPS; k++)
+        for (int i = 0; i < CHAINS; i++) {
+            a[i] = vmlal_s8(a[i], x, x);
+            __asm__("" : "+w"(a[i]));
+        }
+    for (int i = 0; i < CHAINS; i++) sink += vgetq_lane_s16(a[i], 0);
+    return (double)STEPS * CHAINS * 8;
+}
+static void read_all(const uint8_t *p, size_t n) {
+    uint8x16_t a = vdupq_n_u8(0);
+    for (size_t i = 0; i + 64 <= n; i += 64)
+        for (size_t j = 0; j < 64; j += 16) a = vorrq_u8(a, vld1q_u8(p + i + j));
+    sink += vgetq_lane_u8(a, 0);
+}
+#else
+static double byte_limit(void) { return 0; }
+static double float_limit(void) { return 0; }
+static void read_all(const uint8_t *p, size_t n) {
+    for (size_t i = 0; i < n; i += 64) sink += p[i];
+}
+#endif
+
+typedef struct limit_call {
+    limit_fn *fn;
+    const uint8_t *p;
+    size_t n;
+    double done[1024];
+} limit_call;
+
+static void limit_task(void *ctx, uint32_t task, uint32_t thread) {
+    limit_call *c = ctx;
+    (void)thread;
+    if (c->fn) c->done[task] = c->fn();
+    else read_all(c->p + task * c->n, c->n);
+}
+
+static void limit_compute(pool *p, limit_fn *fn, series *s) {
+    limit_call c = {.fn = fn};
+    double done = 0;
+    const double start = now();
+    pool_run(p, (uint32_t)n_threads, limit_task, &c);
+    const double seconds = now() - start;
+    for (int i = 0; i < n_threads; i++) done += c.done[i];
+    note(s, done / seconds * 1e-9);
+}
+
+static void limit_read(pool *p, const uint8_t *buffer, size_t bytes, series *s) {
+    enum { PIECES = 64 };
+    limit_call c = {.p = buffer, .n = bytes / PIECES / 64 * 64};
+    const double start = now();
+    pool_run(p, PIECES, limit_task, &c);
+    note(s, (double)(c.n * PIECES) / (now() - start) * 1e-9);
+}
+
+/* ---- Products ---- */
+
+typedef struct one_case {
+    quant_type type;
+    ops *o;
+    const kern *k;
+    uint32_t T;
+    series s;
+} one_case;
+
+/* As many matrices of the type as fit the buffer: random weights, one block of rows repeated. */
+static uint32_t fill_weights(uint8_t *buffer, size_t bytes, weight *w) {
+    enum { ROWS = 32 };
+    const quant_info *info = quant_get((uint32_t)w->type);
+    float *row = mem_array(w->n_in, sizeof *row);
+    if (!row || !info->from_float) {
+        mem_free(row);
+        return 0;
+    }
+    uint64_t seed = 1;
+    for (uint32_t r = 0; r < ROWS; r++) {
+        for (uint32_t i = 0; i < w->n_in; i++) row[i] = (float)(rng_unit(&seed) - 0.5);
+        info->from_float(row, buffer + r * w->row_bytes, w->n_in);
+    }
+    const size_t all = bytes / (w->n_out * w->row_bytes) * (w->n_out * w->row_bytes);
+    for (size_t at = ROWS * w->row_bytes; at < all; at += ROWS * w->row_bytes) {
+        const size_t n = ROWS * w->row_bytes;
+        memcpy(buffer + at, buffer, all - at < n ? all - at : n);
+    }
+    mem_free(row);
+    return (uint32_t)(all / (w->n_out * w->row_bytes));
+}
+
+/* Products over matrices until enough has been done; GB/s of weights for one row, else GMAC/s. */
+static void run_case(one_case *c, weight w, const uint8_t *buffer, uint32_t n_matrix,
+                     const float *x, float *y) {
+    const double macs = (double)w.n_out * w.n_in * c->T;
+    const double slow = strcmp(c->k->name, "scalar") == 0 ? 200 : 1;
+    uint32_t n = (uint32_t)(4e10 / slow / macs);
+    if (n > n_matrix) n = n_matrix;
+    if (n < 1) n = 1;
+    const linear_job job = {y, &w};
+    const double start = now();
+    for (uint32_t i = 0; i < n; i++) {
+        w.data = buffer + i * w.n_out * w.row_bytes;
+        c->o->linear(c->o, &job, 1, x, c->T);
+    }
+    const double seconds = now() - start;
+    const double done = c->T == 1 ? (double)w.n_out * (double)w.row_bytes : macs;
+    note(&c->s, done * n / seconds * 1e-9);
+}
+
+static bool listed(const char *list, const char *name) {
+    if (!list) return true;
+    for (str rest = str_of(list); rest.p;) {
+        const str one = str_split(&rest, ',');
+        if (str_eq_nocase(one, str_of(name))) return true;
+    }
+    return false;
+}
+
+static void bench_type(const options *o, quant_type t, pool *workers, uint8_t *buffer, size_t bytes,
+                       const double limit[3]) {
+    static one_case cases[MOST_CASES];
+    int n = 0;
+    weight w = {.type = t, .n_out = o->n_out, .n_in = o->n_in};
+    if (!quant_row_bytes(t, w.n_in, &w.row_bytes)) return;
+    const uint32_t n_matrix = fill_weights(buffer, bytes, &w);
+    if (!n_matrix) return;
+    uint32_t most = 1;
+    for (uint32_t i = 0; i < o->n_T; i++) most = o->T[i] > most ? o->T[i] : most;
+    float *x = mem_array((size_t)most * w.n_in, sizeof *x);
+    float *y = mem_array((size_t)most * w.n_out, sizeof *y);
+    if (!x || !y) return;
+    uint64_t seed = 2;
+    for (size_t i = 0; i < (size_t)most * w.n_in; i++) x[i] = (float)(rng_unit(&seed) - 0.5);
+    for (int k = 0; kern_list(k); k++)
+        for (uint32_t i = 0; i < o->n_T && listed(o->cpus, kern_list(k)->name); i++) {
+            one_case *c = &cases[n++];
+            *c = (one_case){.type = t, .k = kern_list(k), .T = o->T[i]};
+            if (ops_cpu_new_kern(&c->o, c->k, workers, most, w.n_in, NULL) < 0) return;
+        }
+    for (int round = 0; round < o->rounds; round++)
+        for (int i = 0; i < n; i++) run_case(&cases[i], w, buffer, n_matrix, x, y);
+    for (int i = 0; i < n; i++) {
+        one_case *c = &cases[i];
+        const bool bytewise = kern_takes_quantized(t) && c->k->product[t];
+        const double bound = c->T == 1 ? limit[0] : bytewise ? limit[1] : limit[2];
+        printf("%-8s %-8s %5u %9.2f %-6s %5.1f%% +-%.1f%%\n", quant_get((uint32_t)t)->name,
+               c->k->name, c->T, median(&c->s), c->T == 1 ? "GB/s" : "GMAC/s",
+               bound > 0 ? 100 * median(&c->s) / bound : 0, spread(&c->s));
+        c->o->free(c->o);
+    }
+    fflush(stdout);
+    mem_free(x);
+    mem_free(y);
+}
+
+/* ---- Command line ---- */
+
+static uint32_t number(const char *text) {
+    uint64_t v;
+    return text && str_u64(str_of(text), &v) && v <= UINT32_MAX ? (uint32_t)v : 0;
+}
+
+static bool parse(options *o, int argc, char **argv) {
+    for (int i = 1; i + 1 < argc; i += 2) {
+        const char *name = argv[i], *value = argv[i + 1];
+        if (strcmp(name, "--threads") == 0) o->threads = (int)number(value);
+        else if (strcmp(name, "--rounds") == 0) o->rounds = (int)number(value);
+        else if (strcmp(name, "--out") == 0) o->n_out = number(value);
+        else if (strcmp(name, "--in") == 0) o->n_in = number(value);
+        else if (strcmp(name, "--mib") == 0) o->mib = number(value);
+        else if (strcmp(name, "--types") == 0) o->types = value;
+        else if (strcmp(name, "--cpu") == 0) o->cpus = value;
+        else if (strcmp(name, "--rows") == 0) {
+            o->n_T = 0;
+            for (str rest = str_of(value); rest.p && o->n_T < MOST_T;) {
+                uint64_t v;
+                if (!str_u64(str_split(&rest, ','), &v) || v < 1 || v > 4096) return false;
+                o->T[o->n_T++] = (uint32_t)v;
+            }
+        } else return false;
+    }
+    return argc % 2 == 1 && o->threads > 0 && o->threads <= 1024 && o->rounds > 0 && o->n_out > 0 &&
+           o->n_in > 0 && o->mib > 0;
+}
+
+int main(int argc, char **argv) {
+    options o = {.threads = 1, .rounds = 5, .n_out = 8192, .n_in = 2048, .mib = 1024};
+    o.T[0] = 1, o.T[1] = 16, o.T[2] = 512, o.n_T = 3;
+    if (!parse(&o, argc, argv)) {
+        fprintf(stderr, "bench_kern: see the top of bench/bench_kern.c for the options\n");
+        return 2;
+    }
+    n_threads = o.threads;
+    const size_t bytes = (size_t)o.mib << 20;
+    uint8_t *buffer = mem_map(bytes);
+    pool *workers;
+    err e;
+    if (!buffer || pool_new(&workers, o.threads, &e) < 0) {
+        fprintf(stderr, "bench_kern: no memory or threads\n");
+        return 1;
+    }
+    memset(buffer, 1, bytes);
+    series read = {.n = 0}, int8 = {.n = 0}, f32 = {.n = 0};
+    for (int round = 0; round < o.rounds; round++) {
+        limit_read(workers, buffer, bytes, &read);
+        limit_compute(workers, byte_limit, &int8);
+        limit_compute(workers, float_limit, &f32);
+    }
+    const double limit[3] = {median(&read), median(&int8), median(&f32)};
+    printf("limits, %d thread%s: read %.2f GB/s +-%.1f%%, bytes %.1f GMAC/s, floats %.1f GMAC/s\n",
+           o.threads, o.threads == 1 ? " (its own time)" : "s", limit[0], spread(&read), limit[1],
+           limit[2]);
+    printf("type     cpu       rows\n");
+    for (int t = 0; t < QUANT_TYPE_COUNT; t++) {
+        const char *name = quant_get((uint32_t)t)->name;
+        if (name && ops_cpu_supports((quant_type)t) && listed(o.types, name))
+            bench_type(&o, (quant_type)t, workers, buffer, bytes, limit);
+    }
+    pool_free(workers);
+    mem_unmap(buffer, bytes);
+    return 0;
+}

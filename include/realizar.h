@@ -1,0 +1,386 @@
+/* realizar.h - run and serve language models from C.
+ *
+ * Reading order: each section needs only the ones above it.
+ *
+ *   1. Basics      status codes, error text, logging
+ *   2. Models      open a model file
+ *   3. Tokens      text <-> token ids
+ *   4. Generate    one call: prompt in, text out
+ *   5. Sessions    one conversation, one step at a time
+ *   6. Engines     many requests batched on one model
+ *   7. Services    the HTTP server
+ *   8. Regex       regular expressions, the engine that splits text for tokenizers
+ *
+ * Rules that hold for every function here:
+ *   - A function that can fail returns rz_status: RZ_OK (0) or a negative code.
+ *     On failure outputs are untouched and *err, when given, says why.
+ *   - Nothing prints, exits or aborts because of bad input.
+ *   - _new/_open gives you a handle, _free/_close takes it back; NULL is fine.
+ *   - A returned const pointer is borrowed and lives as long as its handle.
+ *   - An options struct starts from its RZ_..._INIT macro; zero means default.
+ *   - A handle belongs to one thread at a time unless marked [threads].
+ */
+#ifndef REALIZAR_H
+#define REALIZAR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef RZ_API
+#define RZ_API __attribute__((visibility("default")))
+#endif
+
+/* ---- 1. Basics -------------------------------------------------------- */
+
+#define RZ_VERSION_MAJOR 0
+#define RZ_VERSION_MINOR 1
+#define RZ_VERSION_PATCH 0
+
+typedef enum rz_status {
+    RZ_OK = 0,
+    RZ_ENOMEM = -1,       /* allocation failed; nothing was changed         */
+    RZ_EIO = -2,          /* the operating system refused; reason in text   */
+    RZ_EFORMAT = -3,      /* file or message is damaged or not what it says */
+    RZ_EUNSUPPORTED = -4, /* valid, but this build cannot do it             */
+    RZ_EINVAL = -5,       /* the caller passed something out of range       */
+    RZ_ENOTFOUND = -6,    /* no such file, model, token, key or route       */
+    RZ_EFULL = -7,        /* context, queue or budget has no room           */
+    RZ_ECANCELED = -8,    /* stopped on request                             */
+} rz_status;
+
+typedef struct rz_error {
+    rz_status status;
+    char text[508]; /* one line, no newline at the end */
+} rz_error;
+
+typedef enum rz_level { RZ_LOG_ERROR, RZ_LOG_WARN, RZ_LOG_INFO, RZ_LOG_DEBUG } rz_level;
+typedef void rz_log_fn(void *ud, rz_level level, const char *line);
+
+/* "0.1.0". */
+RZ_API const char *rz_version(void);
+/* "RZ_EFORMAT"; "unknown status" for a number that is none. */
+RZ_API const char *rz_status_name(rz_status s);
+/* One line: instruction set in use, cores, operating system. [threads] */
+RZ_API const char *rz_system_info(void);
+/* Send log lines up to `max` to `fn`; NULL restores the default, which writes warnings and
+ * errors to standard error. Call before other threads use the library. */
+RZ_API void rz_log_set(rz_log_fn *fn, void *ud, rz_level max);
+
+/* ---- 2. Models -------------------------------------------------------- */
+
+typedef struct rz_model rz_model; /* weights + tokenizer, read-only [threads] */
+
+/* How far long work has come. `total` is 0 when it is unknown. Non-zero return stops. */
+typedef struct rz_progress {
+    const char *stage;
+    uint64_t done, total;
+} rz_progress;
+typedef int rz_progress_fn(void *ud, const rz_progress *p);
+
+typedef struct rz_model_options {
+    size_t size;
+    int threads;              /* worker threads, caller included; 0 = one per core       */
+    int prefault;             /* 1 = read every weight page before returning             */
+    rz_progress_fn *progress; /* called while prefaulting, or NULL                       */
+    void *progress_ud;
+} rz_model_options;
+#define RZ_MODEL_INIT \
+    { sizeof(rz_model_options), 0, 0, NULL, NULL }
+
+typedef struct rz_model_info {
+    const char *path;        /* as given to rz_model_open; "<memory>" for memory        */
+    const char *format;      /* "GGUF v3"                                               */
+    const char *arch, *name; /* "llama", general.name or ""                             */
+    const char *quant;       /* the type most weight bytes are stored in: "Q4_0"        */
+    const char *tokenizer;   /* "SentencePiece BPE", or "none"                          */
+    uint64_t params;         /* number of weights                                       */
+    uint64_t weight_bytes;   /* their size in the file                                  */
+    uint64_t file_bytes;
+    uint32_t layers, width, heads, kv_heads, head_size, ffn_width, vocab, context;
+    uint32_t kv_floats_per_token; /* numbers the cache stores per token, all layers      */
+    uint32_t tensors, meta_keys;
+    uint32_t threads; /* that compute for this handle, caller included */
+} rz_model_info;
+
+typedef struct rz_tensor_desc {
+    const char *name, *type;
+    uint32_t n_dims;
+    uint64_t dim[4]; /* dim[0] varies fastest */
+    uint64_t bytes;
+} rz_tensor_desc;
+
+/* Open a model file: weights are mapped, not read. `opt` may be NULL. */
+RZ_API rz_status rz_model_open(rz_model **out, const char *path, const rz_model_options *opt,
+                               rz_error *err);
+/* Open a model that is already in memory; `data` must outlive the handle. */
+RZ_API rz_status rz_model_open_memory(rz_model **out, const void *data, size_t len,
+                                      const rz_model_options *opt, rz_error *err);
+/* Open the small model compiled into this library. RZ_EUNSUPPORTED when built without it. */
+RZ_API rz_status rz_model_open_demo(rz_model **out, const rz_model_options *opt, rz_error *err);
+/* A model of a real shape with random weights of one type ("Q4_0"), to measure speed with.
+ * RZ_ENOTFOUND for a shape or type there is none of. */
+RZ_API rz_status rz_model_open_synthetic(rz_model **out, const char *shape, const char *type,
+                                         const rz_model_options *opt, rz_error *err);
+/* Name of shape i ("llama-1b"), NULL past the end. */
+RZ_API const char *rz_synthetic_name(size_t i);
+RZ_API void rz_model_close(rz_model *m);
+RZ_API void rz_model_describe(const rz_model *m, rz_model_info *out);
+/* Describe tensor `i` of the file. RZ_EINVAL past the end. */
+RZ_API rz_status rz_model_tensor(const rz_model *m, size_t i, rz_tensor_desc *out);
+/* Metadata as text: scalars in full, strings as they are, arrays shortened. Writes at most `cap`
+ * bytes, always ends them with 0, and returns the length of the whole text (`i`: by position;
+ * `key`: by name). -1 when there is no such entry. */
+RZ_API long rz_model_meta_at(const rz_model *m, size_t i, const char **key, const char **type,
+                             char *out, size_t cap);
+RZ_API long rz_model_meta(const rz_model *m, const char *key, char *out, size_t cap);
+
+/* ---- 3. Tokens -------------------------------------------------------- */
+
+typedef struct rz_tokenizer rz_tokenizer; /* read-only [threads] */
+typedef int32_t rz_token;
+typedef enum rz_special { RZ_BOS, RZ_EOS, RZ_EOT, RZ_PAD, RZ_UNK } rz_special;
+
+enum {
+    RZ_ENCODE_BOS = 1,     /* begin with the model's own prefix (BOS) if it asks for one */
+    RZ_ENCODE_SPECIAL = 2, /* recognise special tokens written out in the text           */
+};
+
+/* NULL when the model file carries no tokenizer. */
+RZ_API const rz_tokenizer *rz_model_tokenizer(const rz_model *m);
+/* Text to ids. *n receives the number of ids, also when it is larger than `cap`; then the first
+ * `cap` are written and the status is still RZ_OK. `flags` are RZ_ENCODE_... */
+RZ_API rz_status rz_encode(const rz_tokenizer *t, const char *text, size_t len, int flags,
+                           rz_token *out, size_t cap, size_t *n, rz_error *err);
+/* Ids to text, bytes as they are (they may end inside a character). *len receives the full
+ * length; at most `cap` bytes are written. RZ_EINVAL names the first id that is none. */
+RZ_API rz_status rz_decode(const rz_tokenizer *t, const rz_token *ids, size_t n, char *out,
+                           size_t cap, size_t *len, rz_error *err);
+/* The bytes token `id` stands for (empty for control tokens), or NULL for an id that is none. */
+RZ_API const char *rz_token_bytes(const rz_tokenizer *t, rz_token id, size_t *len);
+/* The token as the vocabulary spells it, or NULL. */
+RZ_API const char *rz_token_piece(const rz_tokenizer *t, rz_token id, size_t *len);
+RZ_API rz_token rz_token_special(const rz_tokenizer *t, rz_special which); /* -1: has none */
+RZ_API size_t rz_tokenizer_size(const rz_tokenizer *t);
+
+/* ---- 4. Generate ------------------------------------------------------ */
+
+typedef struct rz_bias {
+    rz_token id;
+    float add; /* added to the logit; -INFINITY forbids the token */
+} rz_bias;
+
+typedef struct rz_params {
+    size_t size;
+    int max_tokens;          /* 0 = until end of text or context                          */
+    float temperature;       /* 0 = greedy                                                */
+    int top_k;               /* 0 = off                                                   */
+    float top_p;             /* keep the likeliest tokens up to this mass; 0 or 1 = off   */
+    float min_p;             /* drop tokens below this share of the likeliest; 0 = off    */
+    float repeat_penalty;    /* divides seen logits; 0 or 1 = off                         */
+    float presence_penalty;  /* subtracted once for a seen token                          */
+    float frequency_penalty; /* subtracted for every time it was seen                    */
+    int repeat_last_n;       /* how far penalties look back; 0 = 64, -1 = everything      */
+    uint64_t seed;           /* 0 = from the clock                                        */
+    int ignore_eos;          /* 1 = go on past end of text                                */
+    const char *const *stop; /* stop strings, not part of the answer; or NULL            */
+    size_t n_stop;
+    const rz_bias *bias;
+    size_t n_bias;
+} rz_params;
+#define RZ_PARAMS_INIT \
+    { sizeof(rz_params), 0, 0.0f, 0, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0, 0, 0, NULL, 0, NULL, 0 }
+
+typedef enum rz_finish {
+    RZ_FINISH_STOP,   /* end of text, or a stop string       */
+    RZ_FINISH_LENGTH, /* max_tokens reached, or context full */
+    RZ_FINISH_CANCEL, /* on request                          */
+    RZ_FINISH_ERROR,
+} rz_finish;
+
+typedef struct rz_usage {
+    uint32_t prompt, output;             /* tokens                                       */
+    double queue_s, prefill_s, decode_s; /* waiting; to the first token; after it        */
+} rz_usage;
+
+/* Called with whole UTF-8 characters. Return non-zero to stop. */
+typedef int rz_text_fn(void *ud, const char *text, size_t len);
+
+/* Complete `prompt`, calling `fn` as text appears. `p` may be NULL (greedy), `use` may be NULL. */
+RZ_API rz_status rz_generate(rz_model *m, const char *prompt, const rz_params *p, rz_text_fn *fn,
+                             void *ud, rz_usage *use, rz_error *err);
+
+/* ---- 5. Sessions ------------------------------------------------------ */
+
+typedef struct rz_session rz_session; /* one timeline: cache + position */
+
+typedef enum rz_kv { RZ_KV_AUTO, RZ_KV_F32, RZ_KV_F16 } rz_kv; /* AUTO: F32 for F32 weights */
+
+/* `context` 0 = the model's own. */
+RZ_API rz_status rz_session_new(rz_session **out, rz_model *m, size_t context, rz_kv kv,
+                                rz_error *err);
+RZ_API void rz_session_free(rz_session *s);
+/* Append tokens. On failure the session is as it was before the call. */
+RZ_API rz_status rz_session_feed(rz_session *s, const rz_token *ids, size_t n, rz_error *err);
+/* The same, and write the logits after each of them to logits[n, vocab]. */
+RZ_API rz_status rz_session_score(rz_session *s, const rz_token *ids, size_t n, float *logits,
+                                  rz_error *err);
+/* [vocab], after the last fed token; NULL before the first. */
+RZ_API const float *rz_session_logits(const rz_session *s);
+/* Choose the next token from those logits (it is not fed). -1 before the first feed. The random
+ * stream starts anew when p->seed differs from the last call's. */
+RZ_API rz_token rz_session_sample(rz_session *s, const rz_params *p);
+RZ_API size_t rz_session_length(const rz_session *s);
+/* Keep the first `length` tokens. Logits are gone until the next feed. */
+RZ_API rz_status rz_session_rewind(rz_session *s, size_t length, rz_error *err);
+
+/* ---- 6. Engines ------------------------------------------------------- */
+
+typedef struct rz_engine rz_engine; /* one batch loop on a thread of its own [threads] */
+typedef uint64_t rz_ticket;
+
+typedef struct rz_engine_options {
+    size_t size;
+    size_t context;      /* longest prompt + answer; 0 = the model's own               */
+    size_t kv_bytes;     /* room for keys and values; 0 = from context and max_requests */
+    size_t batch_tokens; /* rows in one step; 0 = 512                                  */
+    size_t max_requests; /* sequences running at once; 0 = 64                          */
+    size_t max_queue;    /* requests waiting; 0 = 4096                                 */
+    rz_kv kv;
+} rz_engine_options;
+#define RZ_ENGINE_INIT \
+    { sizeof(rz_engine_options), 0, 0, 0, 0, 0, RZ_KV_AUTO }
+
+/* All run on the engine thread and must not block, nor call rz_engine_free. */
+typedef struct rz_sink {
+    /* One new token and the whole characters it completed (often its own text; empty while a
+     * character or a possible stop string is unfinished). id is -1 for text that was held back
+     * and is released at the end. Non-zero return stops with RZ_FINISH_CANCEL. */
+    int (*token)(void *ud, rz_token id, const char *text, size_t len);
+    /* Always called exactly once per submitted request, after its last token(). `err` only with
+     * RZ_FINISH_ERROR. */
+    void (*done)(void *ud, rz_finish why, const rz_usage *use, const rz_error *err);
+    void *ud;
+} rz_sink;
+
+typedef struct rz_engine_stats {
+    uint64_t requests, prompt_tokens, output_tokens, steps; /* since start                 */
+    uint32_t running, queued;                               /* now                         */
+    uint64_t kv_bytes_total, kv_bytes_used;                 /* whole cache; pages held     */
+    uint32_t kv_pages_total, kv_pages_used, kv_page_tokens;
+    double busy_s; /* time spent in steps         */
+} rz_engine_stats;
+
+/* The model must outlive the engine. `opt` may be NULL. */
+RZ_API rz_status rz_engine_new(rz_engine **out, rz_model *m, const rz_engine_options *opt,
+                               rz_error *err);
+/* Cancels what runs (every done() is called), then stops the thread. */
+RZ_API void rz_engine_free(rz_engine *e);
+RZ_API rz_model *rz_engine_model(const rz_engine *e);
+/* Longest prompt + answer this engine accepts, in tokens. */
+RZ_API size_t rz_engine_context(const rz_engine *e);
+/* Copies ids and params. RZ_EFULL: queue is full, or the prompt does not fit the context. */
+RZ_API rz_status rz_engine_submit(rz_engine *e, const rz_token *ids, size_t n, const rz_params *p,
+                                  const rz_sink *sink, rz_ticket *out, rz_error *err);
+/* Stop one request soon; its done() says RZ_FINISH_CANCEL. Unknown tickets are ignored. */
+RZ_API void rz_engine_cancel(rz_engine *e, rz_ticket t);
+/* Hold one request between tokens (its reader is slow), or let it go on. */
+RZ_API void rz_engine_pause(rz_engine *e, rz_ticket t, int paused);
+RZ_API void rz_engine_stats_get(const rz_engine *e, rz_engine_stats *out);
+
+/* ---- 7. Services ------------------------------------------------------ */
+
+typedef struct rz_server rz_server;
+
+typedef struct rz_server_options {
+    size_t size;
+    const char *host;       /* NULL = "127.0.0.1"                                        */
+    int port;               /* 0 = 8080; -1 = any free one (see rz_server_port)          */
+    const char *model_id;   /* name in /models; NULL = "default"                         */
+    size_t max_body_bytes;  /* 0 = 8 MiB                                                 */
+    size_t max_connections; /* 0 = 4096, lowered to what the descriptor limit allows     */
+    int header_timeout_ms;  /* a request head must be complete within; 0 = 10 s          */
+    int idle_timeout_ms;    /* keep-alive connections close after; 0 = 75 s              */
+    int drain_timeout_ms;   /* running requests may finish after stop; 0 = 30 s          */
+} rz_server_options;
+#define RZ_SERVER_INIT \
+    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0 }
+
+/* Binds and listens at once; answers from rz_server_run on. The engine must outlive the server. */
+RZ_API rz_status rz_server_new(rz_server **out, rz_engine *engine, const rz_server_options *opt,
+                               rz_error *err);
+/* Serve until rz_server_stop has been called and running requests are finished. */
+RZ_API rz_status rz_server_run(rz_server *s, rz_error *err);
+/* First call: stop accepting, finish what runs. Second call: stop at once. [threads], and safe
+ * in a signal handler. */
+RZ_API void rz_server_stop(rz_server *s);
+RZ_API void rz_server_free(rz_server *s);
+RZ_API int rz_server_port(const rz_server *s);
+
+/* ---- 8. Regular expressions ------------------------------------------- */
+
+/* UTF-8, leftmost-first as Perl, linear time but for backreferences. \d \w \s \b are Unicode; `$`
+ * is the end of the text unless RZ_REGEX_MULTILINE. Possessive loops, atomic groups, look-around of
+ * any length, \p{..} and \X are there; recursion and conditions are not. */
+typedef struct rz_regex rz_regex;           /* a compiled pattern [threads] */
+typedef struct rz_regex_iter rz_regex_iter; /* one text being searched      */
+
+typedef struct rz_span {
+    size_t start, end; /* bytes; both RZ_NO_MATCH where there is none */
+} rz_span;
+#define RZ_NO_MATCH ((size_t)-1)
+
+enum {
+    RZ_REGEX_ICASE = 1,     /* (?i) */
+    RZ_REGEX_MULTILINE = 2, /* (?m) */
+    RZ_REGEX_DOTALL = 4,    /* (?s) */
+    RZ_REGEX_EXTENDED = 8,  /* (?x) */
+    RZ_REGEX_ASCII = 16,    /* (?-u): \d \w \s \b know ASCII only */
+    RZ_REGEX_NO_JIT = 32,   /* no machine code */
+};
+
+/* RZ_EFORMAT names the offset of what is wrong; RZ_EFULL: the pattern is too large. */
+RZ_API rz_status rz_regex_compile(rz_regex **out, const char *pattern, size_t len, unsigned flags,
+                                  rz_error *err);
+RZ_API void rz_regex_free(rz_regex *r);
+/* "jit", "dfa", "lazy dfa", "pike" or "backtracker", behind "memmem+" and the like when a search
+ * for literals goes before. */
+RZ_API const char *rz_regex_engine_name(const rz_regex *r);
+/* How many groups, the whole match (group 0) included. */
+RZ_API size_t rz_regex_groups(const rz_regex *r);
+RZ_API int rz_regex_group_index(const rz_regex *r, const char *name); /* -1: none */
+/* "" for a group without a name, NULL past the last. */
+RZ_API const char *rz_regex_group_name(const rz_regex *r, size_t group);
+
+/* The leftmost match that starts at `from` or later; text before `from` counts for ^, \b and
+ * look-behind. RZ_EFULL: a pattern with backreferences took too many steps. */
+RZ_API rz_status rz_regex_find(const rz_regex *r, const char *text, size_t len, size_t from,
+                               rz_span *out, rz_error *err);
+/* The same with its groups, as many as `cap` holds. */
+RZ_API rz_status rz_regex_captures(const rz_regex *r, const char *text, size_t len, size_t from,
+                                   rz_span *out, size_t cap, rz_error *err);
+/* Every match replaced by `with`, in which $1 ${1} ${name} stand for groups and $$ for a dollar.
+ * *need receives the whole length, at most `cap` bytes are written. */
+RZ_API rz_status rz_regex_replace(const rz_regex *r, const char *text, size_t len, const char *with,
+                                  char *out, size_t cap, size_t *need, rz_error *err);
+/* A pattern that matches exactly this text. Returns its length; writes at most `cap` bytes. */
+RZ_API size_t rz_regex_escape(const char *text, size_t len, char *out, size_t cap);
+
+/* All matches of a text in order. The pattern must outlive the iterator. */
+RZ_API rz_status rz_regex_iter_new(rz_regex_iter **out, const rz_regex *r, rz_error *err);
+RZ_API void rz_regex_iter_free(rz_regex_iter *it);
+/* Begin with another text, which stays the caller's and must not change meanwhile. */
+RZ_API void rz_regex_iter_text(rz_regex_iter *it, const char *text, size_t len);
+/* The next matches, up to `cap`; *n == 0 at the end. */
+RZ_API rz_status rz_regex_next(rz_regex_iter *it, rz_span *out, size_t cap, size_t *n,
+                               rz_error *err);
+/* The next match with its groups, as many as `cap` holds; out[0] is RZ_NO_MATCH at the end. */
+RZ_API rz_status rz_regex_next_captures(rz_regex_iter *it, rz_span *out, size_t cap, rz_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,30 @@
+/* api.h - what the files of api/ share: the handle behind rz_model. */
+#ifndef API_API_H
+#define API_API_H
+
+#include "base/buf.h"
+#include "base/pool.h"
+#include "model/model.h"
+#include "runtime/engine.h"
+#include "runtime/session.h"
+#include "tokenizer/tok.h"
+
+struct rz_model {
+    tensor_file *file;
+    model *m;
+    tok *tok;   /* NULL: the file has no vocabulary */
+    char *name; /* general.name, or "" */
+    pool *workers;
+    buf image; /* of a synthetic model: the bytes the file is made of */
+};
+
+/* RZ_KV_AUTO: full precision for full-precision weights, halves otherwise. */
+kv_type api_kv_type(const rz_model *m, rz_kv kv);
+/* Tokens exist in the model's vocabulary, and there is at least one. */
+status api_check_ids(const rz_model *m, const rz_token *ids, size_t n, err *e);
+/* Settings are numbers in range, lists are there when their counts say so. */
+status api_check_params(const rz_params *p, err *e);
+/* The caller's struct, cut or padded with zeros to our size: old callers know fewer fields. */
+status api_take_struct(void *ours, size_t our_size, const void *theirs, const char *what, err *e);
+
+#endif

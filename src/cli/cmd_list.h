@@ -1,0 +1,20 @@
+/* cmd_list.h - every subcommand, in the order of `realizar --help`. */
+#ifndef CLI_CMD_LIST_H
+#define CLI_CMD_LIST_H
+
+/* clang-format off */
+#define CMD_LIST(X)                                                                        \
+/*    group       name        summary                                                  */ \
+    X("Generate", run,        "continue a prompt, text streaming to standard output")      \
+    X("Generate", generate,   "the same as run, with model and prompt as options")         \
+    X("Serve",    serve,      "answer over HTTP")                                          \
+    X("Serve",    health,     "ask a running server whether it is well")                   \
+    X("Inspect",  info,       "describe a model file, or this program")                    \
+    X("Inspect",  tokenize,   "text to token ids")                                         \
+    X("Inspect",  decode,     "token ids to text")                                         \
+    X("Inspect",  logits,     "the numbers behind every position, for verification")       \
+    X("Measure",  bench,      "speed of a model on this machine")                          \
+    X("Shell",    completion, "tab completion for bash, zsh and fish")
+/* clang-format on */
+
+#endif

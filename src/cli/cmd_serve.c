@@ -1,0 +1,178 @@
+/* cmd_serve.c - realizar serve: one model behind HTTP until a signal ends it.
+ *
+ * The first SIGINT or SIGTERM lets running answers finish, the second cuts them off, the third ends
+ * the process. All but the third exit with 0: being asked to stop is no failure. */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "cli/model_arg.h"
+#include "cli/show.h"
+#include "cli/stop.h"
+
+typedef struct serve_args {
+    model_arg model;
+    compute_arg compute;
+    const char *host, *model_id;
+    int port;
+    size_t kv_bytes, batch_tokens, parallel, queue;
+    size_t max_body, max_connections;
+    float header_timeout, idle_timeout, drain_timeout; /* seconds */
+} serve_args;
+
+/* clang-format off */
+#define COUNT(id, n, a, b, d, h) \
+    {.name = (n), .kind = ARG_SIZE, .at = offsetof(serve_args, id), .min = (a), .max = (b), \
+     .value = "N", .fallback = (d), .help = (h)}
+#define SECONDS(id, n, d, h) \
+    {.name = (n), .kind = ARG_FLOAT, .at = offsetof(serve_args, id), .min = 0.001, .max = 1000000, \
+     .value = "SECONDS", .fallback = (d), .help = (h)}
+
+static const arg_option address_options[] = {
+    {.name = "host", .letter = 'H', .kind = ARG_TEXT, .at = offsetof(serve_args, host),
+     .value = "ADDRESS", .fallback = "127.0.0.1",
+     .help = "listen on this address; 0.0.0.0 = on every one"},
+    {.name = "port", .letter = 'p', .kind = ARG_INT, .at = offsetof(serve_args, port),
+     .min = 0, .max = 65535, .value = "N", .fallback = "8080", .help = "0 = any free one"},
+    {.name = "model-id", .kind = ARG_TEXT, .at = offsetof(serve_args, model_id), .value = "NAME",
+     .fallback = "default", .help = "what /models calls the model"},
+    {.name = NULL}};
+
+static const arg_option room_options[] = {
+    COUNT(parallel, "parallel", 1, 65536, "64", "answers made at once; others wait"),
+    COUNT(queue, "queue", 1, 1048576, "4096", "requests that may wait; more are refused"),
+    COUNT(batch_tokens, "batch-tokens", 1, 65536, "512", "tokens computed in one step"),
+    {.name = "kv-bytes", .kind = ARG_BYTES, .at = offsetof(serve_args, kv_bytes), .min = 0,
+     .max = 9e18, .value = "SIZE", .fallback = "0",
+     .help = "memory for keys and values (512M, 2G); 0 = for all answers at full length, at most "
+             "half of the machine's"},
+    {.name = "max-body", .kind = ARG_BYTES, .at = offsetof(serve_args, max_body), .min = 1,
+     .max = 9e18, .value = "SIZE", .fallback = "8M", .help = "longest request body"},
+    COUNT(max_connections, "max-connections", 1, 1048576, "4096", "connections open at once"),
+    {.name = NULL}};
+
+static const arg_option time_options[] = {
+    SECONDS(header_timeout, "header-timeout", "10", "a request's head must arrive within"),
+    SECONDS(idle_timeout, "idle-timeout", "75", "idle connections are closed after"),
+    SECONDS(drain_timeout, "drain-timeout", "30", "running answers may go on after SIGTERM for"),
+    {.name = NULL}};
+/* clang-format on */
+
+static const arg_group groups[] = {
+    {"Model", model_arg_options, offsetof(serve_args, model)},
+    {"Address", address_options, 0},
+    {"Room", room_options, 0},
+    {"Timeouts", time_options, 0},
+    {"Computing", compute_arg_options, offsetof(serve_args, compute)},
+};
+
+static _Atomic(rz_server *) running; /* for the signal handler; NULL while loading */
+
+static void stop_server(void) {
+    rz_server *server = atomic_load(&running);
+    if (server) rz_server_stop(server);
+}
+
+static bool is_loopback(const char *host) {
+    const str h = str_of(host);
+    return str_starts(h, STR_LIT("127.")) || str_is(h, "::1") || str_is(h, "localhost");
+}
+
+/* Two lines: where, and a command to try. The model's own name is escaped: it is from a file. */
+static void announce(const serve_args *a, const rz_server *server, const rz_model *m) {
+    char name[128];
+    buf what = BUF_INIT;
+    const bool any = strcmp(a->host, "0.0.0.0") == 0 || strcmp(a->host, "::") == 0;
+    const char *host = any ? "127.0.0.1" : a->host;
+    const char *open = strchr(host, ':') ? "[" : "", *close = *open ? "]" : "";
+    model_arg_name(&a->model, m, name, sizeof name);
+    model_arg_summary(m, &what);
+    const int port = rz_server_port(server);
+    fprintf(stderr, "realizar: serving %s (%s) at http://%s%s%s:%d\n", name,
+            buf_cstr(&what) ? buf_cstr(&what) : "", open, host, close, port);
+    fprintf(stderr, "try: curl http://%s%s%s:%d/generate -H 'Content-Type: application/json' ",
+            open, host, close, port);
+    fprintf(stderr, "-d '{\"prompt\": \"Once upon a time\", \"max_tokens\": 40}'\n");
+    if (!is_loopback(a->host))
+        fprintf(stderr,
+                "warning: listening on %s: whoever can reach this machine can use the model\n",
+                a->host);
+    buf_free(&what);
+}
+
+static int milliseconds(float seconds) { return (int)((double)seconds * 1000 + 0.5); }
+
+static status start(const serve_args *a, rz_model *m, rz_engine **engine, rz_server **server,
+                    err *e) {
+    rz_engine_options eo = RZ_ENGINE_INIT;
+    eo.context = a->compute.ctx;
+    eo.kv = (rz_kv)a->compute.kv;
+    eo.kv_bytes = a->kv_bytes;
+    eo.batch_tokens = a->batch_tokens;
+    eo.max_requests = a->parallel;
+    eo.max_queue = a->queue;
+    TRY(rz_engine_new(engine, m, &eo, e));
+    rz_server_options so = RZ_SERVER_INIT;
+    so.host = a->host;
+    so.port = a->port ? a->port : -1;
+    so.model_id = a->model_id;
+    so.max_body_bytes = a->max_body;
+    so.max_connections = a->max_connections;
+    so.header_timeout_ms = milliseconds(a->header_timeout);
+    so.idle_timeout_ms = milliseconds(a->idle_timeout);
+    so.drain_timeout_ms = milliseconds(a->drain_timeout);
+    return rz_server_new(server, *engine, &so, e);
+}
+
+static status serve_until_stopped(rz_server *server, err *e) {
+    atomic_store(&running, server);
+    if (stop_asked()) rz_server_stop(server); /* came before `running` was set */
+    const status s = rz_server_run(server, e);
+    atomic_store(&running, NULL);
+    return s;
+}
+
+static int serve(const cmd_call *c) {
+    serve_args *a = c->values;
+    rz_model *m = NULL;
+    rz_engine *engine = NULL;
+    rz_server *server = NULL;
+    size_t used;
+    err e = {0};
+    if (!a->model.path && !a->model.demo && c->rest->n == 0) {
+        buf usage = BUF_INIT;
+        args_usage(&cmd_serve.args, c->name, &usage);
+        fprintf(stderr, "%s", buf_cstr(&usage) ? buf_cstr(&usage) : "");
+        buf_free(&usage);
+        return CMD_FAILED;
+    }
+    if (model_arg_take(&a->model, c->rest, &used, &e) < 0 ||
+        model_arg_no_more(c->rest, used, &e) < 0)
+        return cmd_usage(c, "%s", e.text);
+    signal(SIGPIPE, SIG_IGN); /* a log nobody reads any more must not end the server */
+    stop_listen(
+        2, stop_server); /* also while loading: as process 1 of a container there is no default */
+    status s = model_arg_open(&a->model, &a->compute, &m, &e);
+    if (s >= 0) s = start(a, m, &engine, &server, &e);
+    if (s >= 0) {
+        announce(a, server, m);
+        s = serve_until_stopped(server, &e);
+    }
+    const bool asked = s == RZ_ECANCELED && stop_asked();
+    const int code = s < 0 && !asked ? cmd_failed(c, &e) : CMD_OK;
+    rz_server_free(server);
+    rz_engine_free(engine);
+    rz_model_close(m);
+    return code;
+}
+
+const cmd_spec cmd_serve = {
+    {"MODEL [OPTION ...]\n--demo [OPTION ...]",
+     "Answers GET /health, /ready, /metrics, /models, /v1/models and POST /tokenize, /detokenize, "
+     "/generate, /stream/generate. SIGTERM or Ctrl-C: no new requests, running answers finish, "
+     "exit 0; a second one cuts them off.",
+     "serve --demo\nserve model.gguf --port 8000 --parallel 16\n"
+     "serve model.gguf --host 0.0.0.0 --kv-bytes 2G --kv-type f16",
+     groups, sizeof groups / sizeof *groups, sizeof(serve_args)},
+    serve};

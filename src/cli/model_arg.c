@@ -1,0 +1,141 @@
+/* model_arg.c - opening a model for a command. */
+#include "cli/model_arg.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/os.h"
+#include "cli/show.h"
+#include "cli/stop.h"
+
+const arg_option model_arg_options[] = {
+    {.name = "model",
+     .letter = 'm',
+     .kind = ARG_TEXT,
+     .at = offsetof(model_arg, path),
+     .value = "PATH",
+     .help = "the GGUF file, instead of the argument MODEL"},
+    {.name = "demo",
+     .kind = ARG_FLAG,
+     .at = offsetof(model_arg, demo),
+     .help = "the small model inside this program"},
+    {.name = NULL},
+};
+
+#define THREADS                                                                               \
+    {                                                                                         \
+        .name = "threads", .kind = ARG_INT, .at = offsetof(compute_arg, threads), .min = 0,   \
+        .max = 1024, .value = "N", .help = "worker threads; 0 = RZ_THREADS, or one per core", \
+        .fallback = "0"                                                                       \
+    }
+#define CTX                                                                                 \
+    {                                                                                       \
+        .name = "ctx", .kind = ARG_SIZE, .at = offsetof(compute_arg, ctx), .min = 0,        \
+        .max = 1 << 30, .value = "N",                                                       \
+        .help = "longest prompt and answer in tokens; 0 = the model's own", .fallback = "0" \
+    }
+#define KV_TYPE(otherwise)                                                                         \
+    {                                                                                              \
+        .name = "kv-type", .kind = ARG_CHOICE, .at = offsetof(compute_arg, kv),                    \
+        .value = "auto|f32|f16",                                                                   \
+        .help = "how keys and values are kept; auto = as the weights are", .fallback = (otherwise) \
+    }
+
+const arg_option compute_arg_options[] = {THREADS, CTX, KV_TYPE("auto"), {.name = NULL}};
+const arg_option compute_arg_options_f32[] = {THREADS, CTX, KV_TYPE("f32"), {.name = NULL}};
+
+status model_arg_take(model_arg *a, const arg_list *rest, size_t *used, err *e) {
+    if (a->demo && a->path)
+        return err_set(e, RZ_EINVAL, "two models: --demo and --model \"%.80s\"", a->path);
+    *used = 0;
+    if (a->demo || a->path) return RZ_OK;
+    if (rest->n == 0)
+        return err_set(e, RZ_EINVAL, "no model: give a GGUF file, or --demo for the one inside");
+    a->path = rest->item[0];
+    *used = 1;
+    return RZ_OK;
+}
+
+status model_arg_no_more(const arg_list *rest, size_t used, err *e) {
+    if (rest->n <= used) return RZ_OK;
+    return err_set(e, RZ_EINVAL, "unexpected argument \"%.80s\"; quote text that has spaces",
+                   rest->item[used]);
+}
+
+/* ---- Progress ---- */
+
+enum { QUIET_NS = 500000000, EACH_NS = 100000000 };
+
+typedef struct progress {
+    uint64_t start, last; /* ns; last 0 = nothing shown yet */
+    bool terminal;
+} progress;
+
+static int show_progress(void *ud, const rz_progress *p) {
+    progress *g = ud;
+    const uint64_t now = os_now_ns();
+    if (stop_asked()) return 1;
+    if (!g->terminal || now - g->start < QUIET_NS || now - g->last < EACH_NS) return 0;
+    buf line = BUF_INIT;
+    buf_printf(&line, "\r%s ", p->stage);
+    show_bytes(&line, p->done);
+    if (p->total) {
+        buf_text(&line, " of ");
+        show_bytes(&line, p->total);
+        buf_printf(&line, ", %.0f%%", 100.0 * (double)p->done / (double)p->total);
+    }
+    buf_text(&line, "\033[K");
+    if (!line.failed) fwrite(line.p, 1, line.len, stderr);
+    buf_free(&line);
+    g->last = now;
+    return 0;
+}
+
+status model_arg_open(const model_arg *a, const compute_arg *c, rz_model **out, err *e) {
+    progress g = {os_now_ns(), 0, os_is_terminal(STDERR_FILENO)};
+    rz_model_options opt = RZ_MODEL_INIT;
+    opt.threads = c ? c->threads : 1;
+    opt.prefault = c != NULL;
+    opt.progress = show_progress;
+    opt.progress_ud = &g;
+    const status s =
+        a->demo ? rz_model_open_demo(out, &opt, e) : rz_model_open(out, a->path, &opt, e);
+    if (g.last) fputs("\r\033[K", stderr);
+    return s;
+}
+
+void model_arg_name(const model_arg *a, const rz_model *m, char *out, size_t cap) {
+    rz_model_info info;
+    rz_model_describe(m, &info);
+    str name = str_of(info.name);
+    if (name.len == 0) {
+        const char *path = a->demo ? "demo" : a->path ? a->path : "model";
+        const char *slash = strrchr(path, '/');
+        name = str_of(slash && slash[1] ? slash + 1 : path);
+        if (str_ends(name, STR_LIT(".gguf"))) name.len -= strlen(".gguf");
+    }
+    buf text = BUF_INIT;
+    show_plain(&text, name, 60);
+    snprintf(out, cap, "%s", buf_cstr(&text) ? buf_cstr(&text) : "model");
+    buf_free(&text);
+}
+
+void model_arg_summary(const rz_model *m, buf *out) {
+    rz_model_info info;
+    rz_model_describe(m, &info);
+    buf_printf(out, "%s, ", info.arch);
+    show_count(out, info.params);
+    buf_printf(out, " weights, %s, ", info.quant);
+    show_bytes(out, info.weight_bytes);
+}
+
+status model_arg_check_vocab(int vocab, const rz_model *m, err *e) {
+    rz_model_info info;
+    rz_model_describe(m, &info);
+    if (vocab == 0) return RZ_OK;
+    str rest = STR_LIT(MODEL_ARG_VOCABS), word = {NULL, 0};
+    for (int i = 0; i <= vocab; i++) word = str_split(&rest, '|');
+    return err_set(e, RZ_EUNSUPPORTED,
+                   "--vocab %.*s: %.200s brings its own tokenizer (%s); leave --vocab out",
+                   STR_FMT(word), info.path, info.tokenizer);
+}

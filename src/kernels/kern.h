@@ -1,0 +1,127 @@
+/* kern.h - what one processor core must be able to do: the inner loops behind ops_cpu.c, one table
+ * of pointers for each instruction set.
+ *
+ * The scalar table is the specification. Every other table gives the same bits (tests compare with
+ * memcmp), so a result depends on the shapes and the values of its own row alone: not on the number
+ * of threads, rows in the step, tile sizes or the processor. NaN results stay NaN, but which NaN is
+ * not promised. What fixes the bits:
+ *
+ *  - Quantized weights times a row x. x is quantized once (see `quantize`) to 8-bit integers in
+ *    blocks of 32 with a float scale. The products of a block are summed exactly, as an integer,
+ *    and an output is one chain over the blocks in order, from acc = 0:
+ *        acc = fma(scale_w * scale_x, (float)integer_sum, acc)
+ *    Vector code puts 8 or 16 weight rows side by side, each with its own chain.
+ *  - F32, F16 and BF16 weights times a row x in float: 16 partial sums, lane k % 16, each a chain
+ *    of fma in order of k from 0, then added as a tree: lane i + lane i+8, i + i+4, i + i+2,
+ *    i + i+1.
+ *  - Everything else is written once on a vector of 16 lanes (kern_body.inc), which is one
+ *    register, two, four or an array, with explicit fma and sums over lanes as that tree. */
+#ifndef KERNELS_KERN_H
+#define KERNELS_KERN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "kernels/ops.h"
+#include "quant/quant.h"
+
+/* T rows of n floats, and the same rows quantized. q, d and bias are NULL when nobody asked for
+ * them. q has n rounded up to whole blocks of 32 (zeros at the end). */
+typedef struct kern_rows {
+    const float *x;                      /* row t at x + t * x_stride */
+    const int8_t *q;                     /* row t at q + t * q_stride */
+    const float *d;                      /* scale of each block, row t at d + t * d_stride */
+    const int32_t *bias;                 /* -128 * (sum of the block's q), strides like d */
+    size_t x_stride, q_stride, d_stride; /* in elements */
+    uint32_t T, n;
+} kern_rows;
+
+/* y[t * y_stride + r] = x[t] . w[r] for every t < x->T, r < n_row. Row r of w is at w +
+ * r * row_bytes and nothing behind the last row is read. `scratch` is KERN_SCRATCH bytes, aligned
+ * to 64, of this thread. */
+typedef void kern_product(float *y, size_t y_stride, const uint8_t *w, size_t row_bytes,
+                          uint32_t n_row, const kern_rows *x, void *scratch);
+
+/* One block of keys and values against R query rows. */
+enum {
+    KERN_PAGE = KV_PAGE_TOKENS,
+    KERN_QUERIES = 16, /* most rows in one call */
+    KERN_SCRATCH = 512 << 10,
+};
+
+/* State of R rows over the pages seen so far: largest score m, sum l of exp(score - m). */
+typedef struct kern_softmax {
+    float m[KERN_QUERIES], l[KERN_QUERIES];
+    float rescale[KERN_QUERIES]; /* out: what the sums so far are multiplied by */
+} kern_softmax;
+
+typedef struct kern {
+    const char *name;
+
+    /* x[n] += t[n] */
+    void (*add)(float *x, const float *t, size_t n);
+    /* y[n] = x / sqrt(mean(x^2) + eps) * gain; y may be x. */
+    void (*norm_rms)(float *y, const float *x, const float *gain, size_t n, float eps);
+    /* y[n] = (x - mean) / sqrt(variance + eps) * gain + bias; y may be x, bias may be NULL. */
+    void (*norm_layer)(float *y, const float *x, const float *gain, const float *bias, size_t n,
+                       float eps);
+    /* x[n] *= factor */
+    void (*scale)(float *x, float factor, size_t n);
+    /* x[n] = act(x) */
+    void (*act)(float *x, size_t n, act_kind act);
+    /* y[n] = act(gate[n]) * up[n]; y may be either. */
+    void (*act_mul)(float *y, const float *gate, const float *up, size_t n, act_kind act);
+    /* x[n] = cap * tanh(x / cap) */
+    void (*softcap)(float *x, float cap, size_t n);
+    /* Rotate one head in place: cs[n_rot / 2][2] = cos, sin; pairs as rope_config.half says. */
+    void (*rope)(float *x, const float *cs, size_t n_rot, int half);
+    /* Blocks of 32: d = max|x| / 127, q = x * (127 / max|x|) rounded to nearest even; a block whose
+     * largest is below 2^-120 is all zeros. The last block may be short. */
+    void (*quantize)(const float *x, size_t n, int8_t *q, float *d, int32_t *bias);
+
+    /* By weight type; NULL: this type goes through floats (ops_cpu.c). */
+    kern_product *product[QUANT_TYPE_COUNT];
+
+    /* n floats into a cache of that type. */
+    void (*kv_store)(void *out, kv_type type, const float *x, size_t n);
+    /* s[R][KERN_PAGE] = q[r][K] . keys[K][KERN_PAGE]: chains of fma in order of k. */
+    void (*scores)(float *s, const float *const *q, uint32_t R, const void *keys, kv_type type,
+                   uint32_t K);
+    /* Turn scores s[R][KERN_PAGE] into weights exp(s * scale - m), 0 outside keys lo[r] .. hi[r]-1
+     * (at least one each), and move the state on. */
+    void (*weights)(float *s, uint32_t R, const uint32_t *lo, const uint32_t *hi, float scale,
+                    float softcap, kern_softmax *state);
+    /* out[r][K] = out[r] * rescale[r] + sum of p[r][j] * values[j][K] for lo <= j < hi: chains of
+     * fma in order of j. */
+    void (*values)(float *const *out, const float *rescale, const float *p, uint32_t R,
+                   const void *values, kv_type type, uint32_t lo, uint32_t hi, uint32_t K);
+    /* Join two states of one row over different keys: (m, l, out) with (m2, l2, out2). */
+    void (*merge)(float *m, float *l, float *out, float m2, float l2, const float *out2,
+                  uint32_t K);
+    /* out[K] = out / l */
+    void (*divide)(float *out, float l, uint32_t K);
+} kern;
+
+/* The best table of this processor, or the one RZ_CPU=scalar|avx2|avx512|neon names; a name the
+ * processor or the build does not have is ignored with a warning. The same for the whole
+ * process. */
+const kern *kern_get(void);
+/* Table number i of those this processor can run, from scalar to the best; NULL after the last. */
+const kern *kern_list(int i);
+/* By name; NULL when this processor cannot run it. */
+const kern *kern_find(const char *name);
+
+/* Do products with this weight type read the quantized row, or the floats? */
+int kern_takes_quantized(quant_type t);
+
+/* An ops table that runs on `k` whatever the processor: for tests and measurements. */
+status ops_cpu_new_kern(ops **out, const kern *k, pool *workers, uint32_t max_rows,
+                        uint32_t max_cols, err *e);
+
+extern const kern kern_scalar;
+#if defined(__x86_64__)
+extern const kern kern_avx2, kern_avx512;
+#endif
+
+#endif

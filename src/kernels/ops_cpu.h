@@ -1,0 +1,36 @@
+/* ops_cpu.h - what the files behind ops_cpu.c share. Nobody else includes it. */
+#ifndef KERNELS_OPS_CPU_H
+#define KERNELS_OPS_CPU_H
+
+#include "kernels/kern.h"
+
+typedef struct cpu_ops {
+    ops o; /* first: an ops * is a cpu_ops * */
+    const kern *k;
+    pool *workers;
+    char name[24];
+    uint32_t max_rows, max_cols;
+    /* Scratch of thread i at scratch + i * scratch_bytes: KERN_SCRATCH bytes for the kernels, then
+     * float_rows rows of max_cols floats. */
+    uint8_t *scratch;
+    size_t scratch_bytes;
+    /* The quantized input of the running `linear`, room for max_rows rows of max_cols. */
+    int8_t *q;
+    float *d;
+    int32_t *bias;
+    uint32_t *span_task; /* [max_rows + 1] first task of each span of the running `attend` */
+} cpu_ops;
+
+enum { FLOAT_ROWS = 16, CACHE_LINE = 64 };
+
+/* Run on the workers when there is enough to do for two threads, else here. `work` is a rough count
+ * of scalar operations: starting the workers costs about as much as 50,000. */
+void ops_cpu_run(cpu_ops *c, uint32_t n_task, uint64_t work, pool_fn *fn, void *ctx);
+
+/* ops_attn.c */
+void ops_cpu_kv_write(ops *o, const kv_slab *kv, uint32_t layer, const float *k, const float *v,
+                      const row_span *span, uint32_t n_span);
+void ops_cpu_attend(ops *o, float *out, const float *q, const kv_slab *kv, uint32_t layer,
+                    const attend_config *c, const row_span *span, uint32_t n_span);
+
+#endif

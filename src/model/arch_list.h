@@ -1,0 +1,16 @@
+/* arch_list.h - every architecture: its table is `arch_<name>` in arch_<name>.c. */
+#ifndef MODEL_ARCH_LIST_H
+#define MODEL_ARCH_LIST_H
+
+#define ARCH_LIST(X) \
+    X(llama)         \
+    X(qwen2)         \
+    X(qwen3)         \
+    X(gemma)         \
+    X(gemma2)        \
+    X(gemma3)        \
+    X(gpt2)          \
+    X(gptneox)       \
+    X(falcon) X(mixtral) X(qwen2moe) X(qwen3moe) X(mamba) X(mamba2) X(phi3) X(deepseek2)
+
+#endif

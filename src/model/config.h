@@ -1,0 +1,97 @@
+/* config.h - the numbers that define a model, and the shape alphabet every layer speaks.
+ *
+ *   T rows in this step   D model width        H query heads   G key/value heads   K head size
+ *   F feed-forward width  V vocabulary size    L layers        C context           S sequences
+ *
+ * They come from GGUF metadata ("<arch>.<key>") or from a config.json; a table of config_key rows
+ * gives both spellings. */
+#ifndef MODEL_CONFIG_H
+#define MODEL_CONFIG_H
+
+#include "format/tensor_file.h"
+#include "kernels/ops.h"
+#include "kernels/ops_route.h"
+
+/* Recurrent layers (Mamba). inner 0: the model has none. */
+typedef struct ssm_config {
+    uint32_t inner, state, conv; /* inner width, state size N, taps of the convolution */
+    uint32_t rank;               /* of the step size's projection (Mamba 1) */
+    uint32_t heads, groups;      /* Mamba 2 */
+    float dt_min, dt_max;        /* step sizes are clamped to these */
+} ssm_config;
+
+/* Latent attention (MLA). rank 0: the model has none. */
+typedef struct mla_config {
+    uint32_t rank;              /* of the latent that keys and values are made of */
+    uint32_t q_rank;            /* of the queries' own latent, 0: none */
+    uint32_t nope, rope, value; /* of a head: dims of its key without and with rotation, of value */
+    bool q_rope_apart;          /* rotated query dims come from the block's input, by q_rope */
+} mla_config;
+
+/* Raw values as read; what is derived from them lies in the model. */
+typedef struct model_config {
+    uint32_t L, D, H, G, K, F, V, C;
+    float norm_eps;
+    float embed_scale;       /* on the embedding row, normally 1 */
+    float residual_scale;    /* on each branch before it is added, normally 1 */
+    float logit_scale;       /* on the logits, normally 1 */
+    float logit_cap;         /* soft cap on the logits, 0 = none */
+    float score_cap;         /* soft cap on attention scores, 0 = none */
+    float score_scale;       /* on q.k; 0 = 1 / sqrt(K) */
+    uint32_t window;         /* sliding window, 0 = none */
+    uint32_t window_pattern; /* every so many layers see everything */
+    bool parallel;           /* both branches of a layer read the same x */
+    uint32_t n_rot;          /* rotated dims of a head */
+    float rotary_share;      /* n_rot / K where the file says it so, else 0 */
+    float rope_base;
+    act_kind act;
+    route_config route; /* n_expert 0: no experts */
+    uint32_t F_expert, F_shared;
+    uint32_t n_dense; /* leading layers without experts */
+    uint32_t n_extra; /* layers in the file behind the last, for predicting further tokens */
+    mla_config mla;
+    ssm_config ssm;
+} model_config;
+
+typedef enum key_kind { KEY_U32, KEY_F32, KEY_BOOL } key_kind;
+
+/* One number of a configuration. `json` lists spellings separated by '|', members of nested objects
+ * by '.'; NULL: has none in that kind of file. null in JSON counts as missing. */
+typedef struct config_key {
+    const char *gguf, *json;
+    key_kind kind;
+    bool need;
+    size_t offset; /* of the uint32_t, float or bool in the struct being filled */
+} config_key;
+
+/* Fill *into from every row of `keys` (ended by a row without names). What is missing and not
+ * needed keeps its value; missing, wrong type and out of range name file, key, found, expected. */
+status config_read(const tensor_file *f, str arch, const config_key *keys, void *into, err *e);
+/* A string by GGUF suffix or JSON path; missing keeps *out. */
+status config_str(const tensor_file *f, str arch, const char *gguf, const char *path, str *out,
+                  err *e);
+/* One u32 in the same way. */
+status config_u32(const tensor_file *f, str arch, const char *gguf, const char *path, uint32_t *out,
+                  err *e);
+
+/* The dimensions common to Transformer families, checked against each other: everything above but
+ * V, which comes from the embedding's shape. Fields already set are the family's defaults. */
+status config_read_transformer(model_config *c, const tensor_file *f, str arch, err *e);
+
+/* Experts: counts and widths, checked. Fields of c->route already set are the family's defaults. */
+status config_read_experts(model_config *c, const tensor_file *f, str arch, err *e);
+
+/* Latent attention: ranks and head sizes, checked. Before config_read_transformer. */
+status config_read_latent(mla_config *c, const tensor_file *f, str arch, err *e);
+
+/* A model of recurrent layers alone: L D C norm_eps and ssm. */
+status config_read_ssm(model_config *c, const tensor_file *f, str arch, err *e);
+
+/* Rotary frequencies with the file's scaling (none, linear, yarn, llama3, rope_freqs.weight).
+ * `base` and n_rot are checked here. */
+status config_read_rope(rope_config *r, const model_config *c, const tensor_file *f, str arch,
+                        arena *mem, err *e);
+/* Plain frequencies base^(-2i/n_rot), nothing read. */
+status config_plain_rope(rope_config *r, uint32_t n_rot, float base, arena *mem, err *e);
+
+#endif

@@ -1,0 +1,164 @@
+/* forward.c - THE main path. Read this file first.
+ *
+ * x[T,D] is the residual stream, t and u the branches being computed. Rows of many sequences,
+ * prompt chunks and single tokens alike, go through together. A norm without weights is a copy, so
+ * pre-norm, post-norm, sandwich and parallel models share this loop. */
+#include "model/forward.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+static mix_fn *const mix[MIX_KIND_COUNT] = {[MIX_ATTN] = mix_attn,
+                                            [MIX_MLA] = mix_mla,
+                                            [MIX_MAMBA1] = mix_mamba1,
+                                            [MIX_MAMBA2] = mix_mamba2};
+static ffn_fn *const ffn[FFN_KIND_COUNT] = {[FFN_DENSE] = ffn_dense, [FFN_MOE] = ffn_moe};
+
+/* x[T,D] = embedding of the tokens, with whatever the family adds to it. */
+static void embed_tokens(ops *o, const model *m, step *s) {
+    const uint32_t T = s->n_row, D = m->c.D;
+    o->embed(o, s->x, &m->embed, s->id, T, m->c.embed_scale);
+    if (m->positions.data) {
+        o->embed(o, s->t, &m->positions, (const int32_t *)s->pos, T, 1.0f);
+        o->add(o, s->x, s->t, (uint64_t)T * D);
+    }
+    if (m->norm_embed.gain) ops_norm(o, s->x, s->x, &m->norm_embed, T, D);
+    for (int i = 0; i < MODEL_MAX_ROPES; i++)
+        if (s->rope[i].inv_freq) o->rope_table(o, s->cs[i], &s->rope[i], s->pos, T);
+}
+
+/* x += branch, normalised and scaled where the family does. */
+static void add_branch(ops *o, const model *m, step *s, float *branch, const norm_weight *norm) {
+    const uint64_t n = (uint64_t)s->n_row * m->c.D;
+    if (norm->gain) ops_norm(o, branch, branch, norm, s->n_row, m->c.D);
+    if (m->c.residual_scale != 1) o->scale(o, branch, m->c.residual_scale, n);
+    o->add(o, s->x, branch, n);
+}
+
+/* Only rows somebody will sample from pay for the vocabulary product. */
+static void read_logits(ops *o, const model *m, step *s) {
+    const uint64_t n = (uint64_t)s->n_logit * m->c.V;
+    o->gather(o, s->picked, s->x, s->logit_row, s->n_logit, m->c.D);
+    ops_norm(o, s->picked, s->picked, &m->norm_out, s->n_logit, m->c.D);
+    o->linear(o, &(linear_job){s->logits, &m->head}, 1, s->picked, s->n_logit);
+    if (m->head_bias) o->bias(o, s->logits, m->head_bias, s->n_logit, m->c.V);
+    if (m->c.logit_scale != 1) o->scale(o, s->logits, m->c.logit_scale, n);
+    if (m->c.logit_cap > 0) o->softcap(o, s->logits, m->c.logit_cap, n);
+}
+
+status forward(ops *o, const model *m, step *s, err *e) {
+    const uint32_t T = s->n_row, D = m->c.D;
+    embed_tokens(o, m, s);
+    for (uint32_t i = 0; i < m->c.L; i++) {
+        const layer *l = &m->layer[i];
+        if (l->parallel) {
+            const norm_weight *norm = l->norm_ffn.gain ? &l->norm_ffn : &l->norm_in;
+            ops_norm(o, s->u, s->x, norm, T, D);
+        }
+        ops_norm(o, s->t, s->x, &l->norm_in, T, D);
+        mix[l->mix](o, m, l, s, s->t, s->t);
+        add_branch(o, m, s, s->t, &l->norm_mix_out);
+        if (l->ffn == FFN_NONE) continue;
+        if (!l->parallel) ops_norm(o, s->u, s->x, &l->norm_ffn, T, D);
+        ffn[l->ffn](o, m, l, s, s->u, s->u);
+        add_branch(o, m, s, s->u, &l->norm_ffn_out);
+    }
+    if (s->n_logit) read_logits(o, m, s);
+    return o->flush(o, e);
+}
+
+enum { ALIGN_FLOATS = 16, MAX_PARTS = 40 };
+
+/* One array of the scratch: `at` receives its address. All elements are 4 bytes wide. */
+typedef struct scratch_part {
+    void *at;
+    uint64_t rows, cols;
+} scratch_part;
+
+static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+static int list_parts(scratch_part part[MAX_PARTS], step *s, const model *m) {
+    const model_config *c = &m->c;
+    const uint64_t T = s->max_row, HK = (uint64_t)c->H * c->K, GK = (uint64_t)c->G * c->K;
+    const mla_config *a = &c->mla;
+    const uint64_t T_mla = a->rank ? T : 0, H = c->H;
+    const uint64_t q = most(HK, H * (a->nope + a->rope)), mixed = most(HK, H * a->value);
+    const uint64_t E = c->route.n_expert, k = c->route.n_used, T_moe = E ? T : 0;
+    const uint64_t T_ssm = c->ssm.inner ? T : 0;
+    const uint64_t channels = c->ssm.inner + 2ull * c->ssm.groups * c->ssm.state;
+    uint64_t F = c->F > c->F_expert ? c->F : c->F_expert;
+    if (c->F_shared > F) F = c->F_shared;
+    const scratch_part all[] = {
+        {&s->x, T, c->D},
+        {&s->t, T, c->D},
+        {&s->u, T, c->D},
+        {&s->q, T, q},
+        {&s->mixed, T, mixed},
+        {&s->k, T, GK},
+        {&s->v, T, GK},
+        {&s->gate, T, F},
+        {&s->up, T, F},
+        {&s->cs[0], T, m->rope[0].n_rot},
+        {&s->cs[1], T, m->rope[1].n_rot},
+        {&s->mla_low, T_mla, a->q_rank},
+        {&s->mla_rope, a->q_rope_apart ? T_mla : 0, H * a->rope},
+        {&s->mla_latent, T_mla, a->rank},
+        {&s->mla_key, T_mla, a->rope},
+        {&s->mla_q, T_mla, H * (a->rank + a->rope)},
+        {&s->mla_out, T_mla, H * a->rank},
+        {&s->ssm_x, T_ssm, channels},
+        {&s->ssm_z, T_ssm, c->ssm.inner},
+        {&s->ssm_y, T_ssm, c->ssm.inner},
+        {&s->ssm_dt, T_ssm, c->ssm.heads ? c->ssm.heads : c->ssm.inner},
+        {&s->ssm_low, T_ssm, c->ssm.rank},
+        {&s->ssm_B, T_ssm, c->ssm.state},
+        {&s->ssm_C, T_ssm, c->ssm.state},
+        {&s->moe_logits, T, E},
+        {&s->moe_x, T_moe, c->D},
+        {&s->moe_y, T_moe, c->D},
+        {&s->moe_sum, T_moe, c->D},
+        {&s->moe_id, T, k},
+        {&s->moe_w, T, k},
+        {&s->moe_row, T_moe, 1},
+        {&s->moe_row_w, T_moe, 1},
+        {&s->picked, s->max_logit, c->D},
+        {&s->logits, s->max_logit, c->V},
+    };
+    memcpy(part, all, sizeof all);
+    return sizeof all / sizeof *all;
+}
+
+status step_init(step *s, const model *m, uint32_t context, uint32_t max_row, uint32_t max_logit,
+                 err *e) {
+    const bool is_long = m->long_from && context > m->long_from;
+    *s = (step){
+        .max_row = max_row, .max_logit = max_logit, .rope = is_long ? m->rope_long : m->rope};
+    scratch_part part[MAX_PARTS];
+    size_t total = 0, at[MAX_PARTS];
+    const int n = list_parts(part, s, m);
+    for (int i = 0; i < n; i++) {
+        size_t floats;
+        at[i] = total;
+        if (mem_mul_over(part[i].rows, part[i].cols, &floats) ||
+            mem_add_over(total, floats, &total) || mem_add_over(total, ALIGN_FLOATS, &total))
+            return err_set(e, RZ_ENOMEM, "step: %u rows are too many for this model", max_row);
+        total = total / ALIGN_FLOATS * ALIGN_FLOATS;
+    }
+    if (mem_mul_over(total, sizeof(float), &s->memory_bytes))
+        return err_set(e, RZ_ENOMEM, "step: %u rows are too many for this model", max_row);
+    /* Pages become resident only when a step is large enough to touch them. */
+    s->memory = mem_map(s->memory_bytes);
+    if (!s->memory)
+        return err_set(e, RZ_ENOMEM, "step: no memory for %zu bytes of scratch", s->memory_bytes);
+    for (int i = 0; i < n; i++) {
+        float *place = (float *)s->memory + at[i];
+        memcpy(part[i].at, &place, sizeof place);
+    }
+    return RZ_OK;
+}
+
+void step_done(step *s) {
+    mem_unmap(s->memory, s->memory_bytes);
+    *s = (step){0};
+}

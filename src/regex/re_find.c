@@ -1,0 +1,106 @@
+/* re_find.c - finding a match with tables of states.
+ *
+ * First each place where a match can begin is tried with the anchored table: when most of them
+ * match, as in tokenizing, that reads every byte once. When tries fail and the bytes they read add
+ * up, the searching table takes over: it finds the end of the leftmost match in one pass, and the
+ * reversed one goes back to its start. So no text makes it read more than a few times its
+ * length. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "regex/re_run.h"
+
+enum { LAZY_BYTES = 4 << 20, PATIENCE = 4 };
+
+static status need_dfa(re_dfa **slot, const re_prog *p, const re_syms *y, unsigned bits,
+                       bool search, bool all, err *e) {
+    if (*slot) return RZ_OK;
+    re_dfa *d = mem_zero(sizeof *d);
+    if (!d) return err_set(e, RZ_ENOMEM, "regex: out of memory");
+    const status s = re_dfa_init(d, p, y, bits, search, all, LAZY_BYTES, e);
+    if (s < 0) mem_free(d);
+    else *slot = d;
+    return s;
+}
+
+status re_make_looks(re_work *w, err *e) {
+    const re *r = w->r;
+    const size_t len = w->text.len + 1;
+    if (len > w->cap_look) {
+        uint16_t *look = mem_resize(w->look, len, sizeof *look);
+        if (!look) return err_set(e, RZ_ENOMEM, "regex: out of memory");
+        w->look = look;
+        w->cap_look = len;
+    }
+    memset(w->look, 0, len * sizeof *w->look);
+    w->text.look = w->look;
+    for (unsigned i = 0; i < r->n_look; i++) {
+        unsigned bits = 0; /* of the look-arounds inside this one, which come before it */
+        for (uint32_t k = 0; k < r->look[i].n; k++)
+            if (r->look[i].inst[k].op == RE_OP_LOOK && r->look[i].inst[k].arg >= bits)
+                bits = r->look[i].inst[k].arg + 1;
+        TRY(need_dfa(&w->look_dfa[i], &r->look[i], &r->syms, bits, true, true, e));
+        TRY(re_dfa_mark(w->look_dfa[i], &w->text, w->look, i, !r->look_behind[i], e));
+    }
+    w->looks_ready = true;
+    return RZ_OK;
+}
+
+/* The whole rest in one pass, and back. */
+static status sweep(re_work *w, size_t at, re_span *out, err *e) {
+    const re *r = w->r;
+    size_t stop, start;
+    TRY(need_dfa(&w->search, &r->forward, &r->syms, r->main_look_bits, true, false, e));
+    TRY(need_dfa(&w->reverse, &r->backward, &r->syms, r->main_look_bits, false, true, e));
+    TRY(re_dfa_forward(w->search, &w->text, at, &out->end, &stop, e));
+    out->start = RE_NONE;
+    if (out->end == RE_NONE) return RZ_OK;
+    TRY(re_dfa_backward(w->reverse, &w->text, out->end, at, &start, e));
+    out->start = start;
+    return RZ_OK;
+}
+
+/* A match at exactly `at`. */
+static status try_at(re_work *w, re_dfa *d, size_t at, size_t *end, size_t *stop, err *e) {
+    const re *r = w->r;
+    size_t len;
+    if (!r->jit) return re_dfa_forward(d, &w->text, at, end, stop, e);
+    const unsigned behind = r->forward.any_behind ? re_sym_before(&w->text, at, &len) : 0;
+    *end = re_jit_one(r->jit, &w->text, at, behind, stop);
+    return RZ_OK;
+}
+
+status re_find_tables(re_work *w, size_t from, re_span *out, err *e) {
+    const re *r = w->r;
+    const re_subject *s = &w->text;
+    re_dfa *d = r->have_first ? (re_dfa *)&r->first : w->first;
+    size_t wasted = 0, stop, len;
+    re_span m = {RE_NONE, RE_NONE};
+    if (!d) {
+        TRY(need_dfa(&w->first, &r->forward, &r->syms, r->main_look_bits, false, false, e));
+        d = w->first;
+    }
+    for (size_t at = from;; at += len) {
+        if (!r->start_any)
+            while (at < s->len && !r->can_start[s->p[at]]) at++;
+        if ((at == s->len && !r->start_any) || (r->text_start && at > 0)) break;
+        if ((w->in_vain >= PATIENCE || wasted > 64 + 2 * (at - from)) && !r->text_start) {
+            re_span found;
+            TRY(sweep(w, at, &found, e));
+            if (wasted) w->in_vain += w->in_vain < 2 * PATIENCE;
+            else if (found.start == at) w->in_vain--;
+            *out = found;
+            return RZ_OK;
+        }
+        TRY(try_at(w, d, at, &m.end, &stop, e));
+        if (m.end != RE_NONE) {
+            m.start = at;
+            break;
+        }
+        if (at == s->len) break;
+        wasted += stop - at;
+        re_sym_at(s, at, &len);
+    }
+    *out = m;
+    return RZ_OK;
+}

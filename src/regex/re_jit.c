@@ -1,0 +1,366 @@
+/* re_jit.c - machine code for a complete table of states.
+ *
+ * Each state is a piece of code that looks at one byte and goes to the next state, so that the
+ * processor predicts where a text goes on instead of waiting for a table. The bytes on which a
+ * state stays are tested first; two more ways are jumps, what has more goes through a table of code
+ * offsets. Characters above U+007F are decoded by a call and dispatched by class. The code finds
+ * match after match until its list is full or a place is no match; then re_find.c takes over.
+ *
+ * Memory is written first and made executable, and read-only, after. Where the system refuses that
+ * the table of states is used as it is. */
+#include "regex/re_jit.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/mem.h"
+
+enum { MAX_STATES = 220, MAX_SYMS = 200, STATE_LABELS = 6 };
+/* Labels of state k, from JIT_FIRST_STATE + k * STATE_LABELS. */
+enum { AT, INC, INC_MARKED, WIDE, ADD, ADD_MARKED };
+
+struct re_jit {
+    uint8_t *memory;
+    size_t bytes;
+    uint32_t enter, again, begin;
+    uint32_t *start; /* [y->n] code of the start state by symbol behind */
+};
+
+void jit_bytes(jit_asm *a, const void *p, size_t n) {
+    if (a->n + n > a->cap) {
+        uint8_t *code = a->failed ? NULL : mem_resize(a->code, (a->cap + n) * 2, 1);
+        if (!code) {
+            a->failed = true;
+            return;
+        }
+        a->code = code;
+        a->cap = (a->cap + n) * 2;
+    }
+    memcpy(a->code + a->n, p, n);
+    a->n += n;
+}
+
+void jit_label(jit_asm *a, uint32_t label) { a->label[label] = (uint32_t)a->n; }
+
+void jit_fix_here(jit_asm *a, uint32_t label) {
+    if (a->n_fix == a->cap_fix) {
+        const size_t cap = a->cap_fix ? a->cap_fix * 2 : 256;
+        jit_fix *fix = a->failed ? NULL : mem_resize(a->fix, cap, sizeof *fix);
+        if (!fix) {
+            a->failed = true;
+            return;
+        }
+        a->fix = fix;
+        a->cap_fix = cap;
+    }
+    a->fix[a->n_fix++] = (jit_fix){(uint32_t)a->n, label};
+}
+
+#if defined __x86_64__ || defined __aarch64__
+
+static uint32_t decode(const re_syms *y, const uint8_t *p, const uint8_t *end) {
+    size_t len;
+    const unsigned sym = re_sym_wide(y, p, end, &len);
+    return (uint32_t)sym | (uint32_t)len << 16;
+}
+
+typedef struct plan {
+    const re *r;
+    const re_dfa *d;
+    jit_asm a;
+    uint32_t n_set, sets_at; /* bit sets over bytes, eight to a table */
+    uint32_t byte_at, wide_at, skip_at, code_at;
+} plan;
+
+static uint32_t label_of(uint32_t state, uint32_t which) {
+    return JIT_FIRST_STATE + state * STATE_LABELS + which;
+}
+
+static uint32_t entry(const plan *p, uint32_t state, unsigned sym) {
+    return p->d->trans[(size_t)state * p->d->n_sym + sym];
+}
+
+static uint32_t target(const plan *p, uint32_t t) { return (t & ~RE_DFA_MATCH) / p->d->n_sym; }
+
+/* A match ends before every symbol: it is noted once, on entry. */
+static bool always_matches(const plan *p, uint32_t state) {
+    for (unsigned s = 0; s < p->d->n_sym; s++)
+        if (s != p->d->y->final && !(entry(p, state, s) & RE_DFA_MATCH)) return false;
+    return true;
+}
+
+/* Where entry t of a state leads, which has (or not) noted its match; `wide`: by a wide
+ * character. */
+static uint32_t way(const plan *p, uint32_t state, uint32_t t, bool noted, bool wide) {
+    const bool mark = (t & RE_DFA_MATCH) && !noted;
+    const uint32_t to = target(p, t);
+    if (to == 0 && mark) return JIT_DONE_MATCH;
+    if (to == 0 && !noted && state == p->d->start[0] / p->d->n_sym)
+        return wide ? JIT_MISS_WIDE : JIT_MISS;
+    if (to == 0) return JIT_DONE;
+    return label_of(to, wide ? (mark ? ADD_MARKED : ADD) : (mark ? INC_MARKED : INC));
+}
+
+/* Number of a new set of bytes. */
+static uint32_t add_set(plan *p, const bool in[256]) {
+    const uint32_t set = p->n_set++;
+    uint8_t *table = p->a.code + p->sets_at + set / 8 * 256;
+    for (unsigned b = 0; b < 256; b++)
+        if (in[b]) table[b] |= (uint8_t)(1u << set % 8);
+    return set;
+}
+
+static void go_if_in(plan *p, const bool in[256], uint32_t label) {
+    const uint32_t set = add_set(p, in);
+    jit_if_in(&p->a, p->sets_at + set / 8 * 256, set % 8, label);
+}
+
+/* Whether a run in state k is likely long enough to be passed 16 bytes at a time: it holds all
+ * small letters. Then its table is filled in: low halves of its bytes by high half, and a bit for
+ * each high half. */
+static bool long_stay(plan *p, uint32_t k, const bool stay[256]) {
+    uint8_t *table = p->a.code + p->skip_at + k * 32;
+    for (unsigned b = 'a'; b <= 'z'; b++)
+        if (!stay[b]) return false;
+    if (!jit_can_skip()) return false;
+    for (unsigned b = 0; b < 128; b++)
+        if (stay[b]) table[b & 15] |= (uint8_t)(1u << (b >> 4));
+    for (unsigned h = 0; h < 8; h++) table[16 + h] = (uint8_t)(1u << h);
+    return true;
+}
+
+static void write_state(plan *p, uint32_t k) {
+    jit_asm *a = &p->a;
+    const re_syms *y = p->d->y;
+    const bool noted = always_matches(p, k);
+    uint32_t other[3] = {0}, n_other = 0; /* where bytes lead that do not stay */
+    bool stay[256] = {false}, first[256] = {false}, any = false;
+    for (unsigned b = 0; b < 128; b++) {
+        const uint32_t to = way(p, k, entry(p, k, y->ascii[b]), noted, false);
+        uint32_t i = 0;
+        if (to == label_of(k, INC)) {
+            stay[b] = any = true;
+            continue;
+        }
+        while (i < n_other && other[i] != to) i++;
+        if (i == n_other && n_other < 3) other[n_other++] = to;
+        first[b] = i == 0;
+    }
+    jit_label(a, label_of(k, INC_MARKED));
+    jit_mark(a);
+    jit_label(a, label_of(k, INC));
+    jit_next(a);
+    jit_label(a, label_of(k, AT));
+    if (long_stay(p, k, stay)) jit_skip(a, p->skip_at + k * 32, label_of(k, AT));
+    if (noted) jit_mark(a);
+    jit_at_end(a, (entry(p, k, y->edge) & RE_DFA_MATCH) && !noted ? JIT_DONE_MATCH : JIT_DONE);
+    jit_load(a);
+    if (any) go_if_in(p, stay, label_of(k, INC));
+    if (n_other > 2) {
+        jit_dispatch(a, p->byte_at + k * 256 * 4);
+    } else {
+        jit_if_wide(a, label_of(k, WIDE));
+        if (n_other == 2) go_if_in(p, first, other[0]);
+        if (n_other) jit_jump(a, other[n_other - 1]);
+    }
+    jit_label(a, label_of(k, WIDE));
+    jit_wide(a);
+    any = false;
+    for (unsigned s = 0; s < 256; s++) {
+        stay[s] = s < p->d->n_sym && way(p, k, entry(p, k, s), noted, true) == label_of(k, ADD);
+        any |= stay[s];
+    }
+    if (any) go_if_in(p, stay, label_of(k, ADD));
+    jit_dispatch(a, p->wide_at + k * p->d->n_sym * 4);
+    jit_label(a, label_of(k, ADD_MARKED));
+    jit_mark(a);
+    jit_label(a, label_of(k, ADD));
+    jit_next_wide(a);
+    jit_jump(a, label_of(k, AT));
+}
+
+static void write_frame(plan *p) {
+    jit_asm *a = &p->a;
+    jit_enter(a);
+    jit_label(a, JIT_AGAIN);
+    if (!p->r->start_any) {
+        bool in[256], pass[256] = {false};
+        for (unsigned b = 0; b < 256; b++) in[b] = p->r->can_start[b];
+        for (unsigned b = 0; b < 128; b++) pass[b] = !in[b];
+        jit_label(a, JIT_SKIP);
+        if (long_stay(p, 0, pass)) jit_skip(a, p->skip_at, JIT_SKIP);
+        jit_at_end(a, JIT_FOUND);
+        jit_load(a);
+        go_if_in(p, in, JIT_FOUND);
+        jit_next(a);
+        jit_jump(a, JIT_SKIP);
+        jit_label(a, JIT_FOUND);
+    }
+    jit_label(a, JIT_BEGIN);
+    jit_begin(a, p->r->forward.any_behind ? p->byte_at : 0);
+    jit_label(a, JIT_MISS);
+    jit_miss(a, false);
+    jit_label(a, JIT_MISS_WIDE);
+    jit_miss(a, true);
+    jit_label(a, JIT_DONE_MATCH);
+    jit_mark(a);
+    jit_label(a, JIT_DONE);
+    jit_store(a);
+    jit_label(a, JIT_EXIT);
+    jit_leave(a);
+    jit_decoder(a, decode, p->d->y->stage1 != NULL);
+}
+
+static uint32_t start_label(const plan *p, unsigned behind) {
+    const uint32_t state = p->d->start[behind] / p->d->n_sym;
+    return p->a.label[state ? label_of(state, AT) : (uint32_t)JIT_DONE];
+}
+
+static void fill_tables(plan *p) {
+    uint32_t *byte = (uint32_t *)(void *)(p->a.code + p->byte_at);
+    uint32_t *wide = (uint32_t *)(void *)(p->a.code + p->wide_at);
+    const re_syms *y = p->d->y;
+    /* Row 0, of the dead state, holds the start states by the byte before. */
+    for (unsigned b = 0; b < 128; b++) byte[b] = start_label(p, y->ascii[b]);
+    for (uint32_t k = 2; k < p->d->n_state; k++) {
+        const bool noted = always_matches(p, k);
+        for (unsigned b = 0; b < 256; b++)
+            byte[k * 256 + b] =
+                p->a.label[b < 128 ? way(p, k, entry(p, k, y->ascii[b]), noted, false)
+                                   : label_of(k, WIDE)];
+        for (unsigned s = 0; s < p->d->n_sym; s++)
+            wide[k * p->d->n_sym + s] = p->a.label[way(p, k, entry(p, k, s), noted, true)];
+    }
+}
+
+static bool write_code(plan *p) {
+    const uint32_t n = p->d->n_state;
+    const size_t sets = (3 * (size_t)n + 1 + 7) / 8 * 256;
+    p->sets_at = 64;
+    p->byte_at = p->sets_at + (uint32_t)sets;
+    p->wide_at = p->byte_at + n * 256 * 4;
+    p->skip_at = (p->wide_at + n * p->d->n_sym * 4 + 15) & ~15u;
+    const size_t tables = p->skip_at + (size_t)n * 32;
+    p->a.n_label = JIT_FIRST_STATE + n * STATE_LABELS;
+    p->a.label = mem_array_zero(p->a.n_label, sizeof *p->a.label);
+    p->a.cap = tables * 2 + 4096;
+    p->a.code = mem_zero(p->a.cap);
+    if (!p->a.label || !p->a.code) return false;
+    p->a.n = tables;
+    p->code_at = (uint32_t)tables;
+    memset(p->a.code, 0x0F, 16); /* for jit_skip: the low half of a byte */
+    write_frame(p);
+    for (uint32_t k = 2; k < n && !p->a.failed; k++) write_state(p, k);
+    if (p->a.failed) return false;
+    fill_tables(p);
+    for (size_t i = 0; i < p->a.n_fix; i++)
+        if (!jit_patch(&p->a, p->a.fix[i].at, p->a.label[p->a.fix[i].label])) return false;
+    return true;
+}
+
+/* Into pages of its own, executable once written. false: refused. */
+static bool install(re_jit *j, const jit_asm *a) {
+    j->bytes = (a->n + 4095) & ~(size_t)4095;
+    j->memory = mem_map(j->bytes);
+    if (!j->memory) return false;
+    memcpy(j->memory, a->code, a->n);
+    __builtin___clear_cache((char *)j->memory, (char *)j->memory + a->n);
+    return mprotect(j->memory, j->bytes, PROT_READ | PROT_EXEC) == 0;
+}
+
+re_jit *re_jit_new(const re *r) {
+    const re_dfa *d = &r->first;
+    plan p = {.r = r, .d = d};
+    if (!r->have_first || d->n_sym != r->syms.n || r->syms.use_final || d->n_state > MAX_STATES ||
+        d->n_sym > MAX_SYMS)
+        return NULL;
+    re_jit *j = mem_zero(sizeof *j);
+    if (j) j->start = mem_array(r->syms.n, sizeof *j->start);
+    bool ok = j && j->start && write_code(&p);
+    for (unsigned s = 0; ok && s < r->syms.n; s++) {
+        j->start[s] = start_label(&p, s);
+    }
+    if (ok) {
+        j->again = p.a.label[JIT_AGAIN];
+        j->begin = p.a.label[JIT_BEGIN];
+        j->enter = p.code_at;
+        ok = install(j, &p.a);
+    }
+    mem_free(p.a.code);
+    mem_free(p.a.label);
+    mem_free(p.a.fix);
+    if (ok) return j;
+    re_jit_free(j);
+    return NULL;
+}
+
+void re_jit_free(re_jit *j) {
+    if (!j) return;
+    mem_unmap(j->memory, j->bytes);
+    mem_free(j->start);
+    mem_free(j);
+}
+
+static void call(const re_jit *j, jit_run *r) {
+    jit_fn *fn;
+    const uint8_t *enter = j->memory + j->enter;
+    memcpy(&fn, &enter, sizeof fn);
+    fn(r);
+}
+
+size_t re_jit_many(const re_jit *j, const re_subject *s, size_t *at, unsigned behind, rz_span *out,
+                   size_t cap) {
+    jit_run r = {.p = s->p + *at,
+                 .end = s->p + s->len,
+                 .out = out,
+                 .out_end = out + cap,
+                 .text = s->p,
+                 .y = s->y,
+                 .stage1 = s->y->stage1,
+                 .stage2 = s->y->stage2,
+                 .entry = j->memory + j->again,
+                 .start = j->memory + j->start[behind],
+                 .patience = 256,
+                 .base = j->memory};
+    call(j, &r);
+    *at = (size_t)(r.p - s->p);
+    return (size_t)(r.out - out);
+}
+
+size_t re_jit_one(const re_jit *j, const re_subject *s, size_t at, unsigned behind, size_t *read) {
+    jit_run r = {.p = s->p + at,
+                 .end = s->p + s->len,
+                 .text = s->p,
+                 .y = s->y,
+                 .stage1 = s->y->stage1,
+                 .stage2 = s->y->stage2,
+                 .entry = j->memory + j->begin,
+                 .start = j->memory + j->start[behind],
+                 .base = j->memory};
+    call(j, &r);
+    *read = (size_t)(r.read - s->p);
+    return r.last ? (size_t)(r.last - s->p) : RE_NONE;
+}
+
+#else
+
+re_jit *re_jit_new(const re *r) {
+    (void)r;
+    return NULL;
+}
+
+void re_jit_free(re_jit *j) { (void)j; }
+
+size_t re_jit_many(const re_jit *j, const re_subject *s, size_t *at, unsigned behind, rz_span *out,
+                   size_t cap) {
+    (void)j, (void)s, (void)at, (void)behind, (void)out, (void)cap;
+    return 0;
+}
+
+size_t re_jit_one(const re_jit *j, const re_subject *s, size_t at, unsigned behind, size_t *read) {
+    (void)j, (void)s, (void)behind;
+    *read = at;
+    return RE_NONE;
+}
+
+#endif

@@ -1,0 +1,314 @@
+/* engine.c - THE loop. engine_tick() is one turn of it: take messages, plan, run, sample.
+ *
+ * What waits in the inbox is bounded by the requests admitted (max_requests + max_queue), so
+ * submitting is refused early instead of messages being lost late. */
+#include "runtime/engine.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/os.h"
+#include "base/queue.h"
+#include "model/forward.h"
+#include "runtime/sched.h"
+
+typedef enum message_kind { MSG_SUBMIT, MSG_CANCEL, MSG_PAUSE, MSG_RESUME, MSG_QUIT } message_kind;
+
+typedef struct message {
+    message_kind kind;
+    rz_ticket ticket;
+    seq *seq; /* MSG_SUBMIT: taken over */
+} message;
+
+enum { MAX_MESSAGES = 1 << 20, DRAIN_AT_ONCE = 64 };
+
+struct rz_engine {
+    engine_config c;
+    rz_model *owner;
+    const model *m;
+    const tok *tok;
+    ops *o;
+    queue *inbox;
+    pthread_t thread;
+    bool started;
+    /* Engine thread from here on. */
+    kv_pool pages;
+    ssm_pool states;
+    sched sched;
+    step step;
+    sampler_scratch scratch;
+    int32_t *id;         /* [batch_tokens] */
+    uint32_t *pos;       /* [batch_tokens] */
+    row_span *span;      /* [max_requests] */
+    uint32_t *logit_row; /* [max_requests] */
+    bool quit;
+    /* Any thread. */
+    atomic_uint_fast64_t next_ticket;
+    atomic_uint_fast64_t n_live; /* submitted and not done */
+    atomic_uint_fast64_t requests, prompt_tokens, output_tokens, steps, busy_ns;
+    atomic_uint_fast32_t running, queued, pages_used;
+};
+
+/* ---- One turn ---- */
+
+static void publish_stats(engine *g) {
+    atomic_store(&g->running, g->sched.n_running);
+    atomic_store(&g->queued, g->sched.n_waiting);
+    atomic_store(&g->pages_used, g->pages.n_page - g->pages.n_free);
+}
+
+/* Whoever hears of the end may look at the statistics: pages go back and are counted first. */
+static void finish_ended(engine *g, const err *error) {
+    seq *ended = sched_take_ended(&g->sched);
+    if (!ended) return;
+    for (seq *q = ended; q; q = q->next) sched_release(&g->sched, q);
+    publish_stats(g);
+    for (seq *q = ended, *next; q; q = next) {
+        next = q->next;
+        seq_finish(q, error);
+        seq_free(q, &g->pages);
+        atomic_fetch_sub(&g->n_live, 1);
+    }
+}
+
+static void end_all(engine *g, rz_finish why) {
+    for (uint32_t i = 0; i < g->sched.n_running; i++) {
+        g->sched.running[i]->ended = true;
+        g->sched.running[i]->why = why;
+    }
+    for (seq *q = g->sched.waiting; q; q = q->next) {
+        q->ended = true;
+        q->why = why;
+    }
+}
+
+static void take_message(engine *g, const message *msg) {
+    if (msg->kind == MSG_QUIT) {
+        g->quit = true;
+        return;
+    }
+    if (msg->kind == MSG_SUBMIT) {
+        sched_add(&g->sched, msg->seq);
+        return;
+    }
+    seq *q = sched_find(&g->sched, msg->ticket);
+    if (!q) return; /* it is done already */
+    if (msg->kind == MSG_CANCEL) {
+        q->ended = true;
+        q->why = RZ_FINISH_CANCEL;
+    } else {
+        q->paused = msg->kind == MSG_PAUSE;
+    }
+}
+
+static void drain_inbox(engine *g) {
+    message msg[DRAIN_AT_ONCE];
+    for (size_t n; (n = queue_pop(g->inbox, msg, DRAIN_AT_ONCE)) > 0;)
+        for (size_t i = 0; i < n; i++) take_message(g, &msg[i]);
+}
+
+/* Lay the planned rows out for forward(). */
+static void gather_step(engine *g) {
+    step *s = &g->step;
+    s->n_row = s->n_span = s->n_logit = 0;
+    for (uint32_t i = 0; i < g->sched.n_running; i++) {
+        seq *q = g->sched.running[i];
+        if (q->n_row == 0) continue;
+        g->span[s->n_span++] = (row_span){s->n_row, q->n_row, q->n_done, q->kv.page, q->state};
+        for (uint32_t j = 0; j < q->n_row; j++, s->n_row++) {
+            g->id[s->n_row] = q->tokens[q->n_done + j];
+            g->pos[s->n_row] = q->n_done + j;
+        }
+        if (!q->wants_logits) continue;
+        q->logit_at = s->n_logit;
+        g->logit_row[s->n_logit++] = s->n_row - 1;
+    }
+}
+
+static void sample_step(engine *g) {
+    uint64_t prompt = 0, output = 0;
+    for (uint32_t i = 0; i < g->sched.n_running; i++) {
+        seq *q = g->sched.running[i];
+        if (q->n_row == 0) continue;
+        if (q->n_done < q->n_prompt)
+            prompt += q->n_done + q->n_row < q->n_prompt ? q->n_row : q->n_prompt - q->n_done;
+        q->n_done += q->n_row;
+        q->n_row = 0;
+        if (!q->wants_logits) continue;
+        const float *logits = g->step.logits + (size_t)q->logit_at * g->m->c.V;
+        seq_push(q, sampler_pick(&q->sampler, &g->scratch, logits, q->tokens, q->n_token));
+        output++;
+    }
+    atomic_fetch_add(&g->prompt_tokens, prompt);
+    atomic_fetch_add(&g->output_tokens, output);
+}
+
+/* One turn. false: there is nothing to do until a message comes. */
+static bool engine_tick(engine *g) {
+    err e = {0};
+    drain_inbox(g);
+    finish_ended(g, NULL);
+    const uint32_t rows = sched_plan(&g->sched);
+    publish_stats(g);
+    if (rows == 0) return false;
+    const uint64_t start = os_now_ns();
+    gather_step(g);
+    if (forward(g->o, g->m, &g->step, &e) < 0) {
+        log_error("step of %u rows failed: %s", rows, e.text);
+        end_all(g, RZ_FINISH_ERROR); /* these requests only, never the process */
+    } else {
+        sample_step(g);
+    }
+    const uint64_t ns = os_now_ns() - start;
+    sched_note(&g->sched, rows, ns);
+    atomic_fetch_add(&g->busy_ns, ns);
+    atomic_fetch_add(&g->steps, 1);
+    finish_ended(g, &e);
+    publish_stats(g);
+    return true;
+}
+
+static void *engine_main(void *arg) {
+    engine *g = arg;
+    while (!g->quit)
+        if (!engine_tick(g) && !g->quit) queue_wait(g->inbox, -1);
+    end_all(g, RZ_FINISH_CANCEL);
+    finish_ended(g, NULL);
+    publish_stats(g);
+    return NULL;
+}
+
+/* ---- Life ---- */
+
+static status take_memory(engine *g, pool *workers, err *e) {
+    const engine_config *c = &g->c;
+    const uint32_t max_logit =
+        c->max_requests < c->batch_tokens ? c->max_requests : c->batch_tokens;
+    TRY(queue_new(&g->inbox, sizeof(message), MAX_MESSAGES, e));
+    TRY(kv_pool_init(&g->pages, g->m, c->kv, c->n_page, e));
+    TRY(ssm_pool_init(&g->states, g->m->state_width, c->max_requests, e));
+    TRY(sched_init(&g->sched, &g->pages, &g->states, c->batch_tokens, c->max_requests, e));
+    TRY(step_init(&g->step, g->m, c->context, c->batch_tokens, max_logit, e));
+    TRY(sampler_scratch_init(&g->scratch, g->m->c.V, e));
+    TRY(ops_cpu_new(&g->o, workers, c->batch_tokens, model_max_cols(g->m), e));
+    g->id = mem_array(c->batch_tokens, sizeof *g->id);
+    g->pos = mem_array(c->batch_tokens, sizeof *g->pos);
+    g->span = mem_array(c->max_requests, sizeof *g->span);
+    g->logit_row = mem_array(c->max_requests, sizeof *g->logit_row);
+    if (!g->id || !g->pos || !g->span || !g->logit_row)
+        return err_set(e, RZ_ENOMEM, "engine: out of memory");
+    g->step.id = g->id;
+    g->step.pos = g->pos;
+    g->step.span = g->span;
+    g->step.logit_row = g->logit_row;
+    g->step.kv = &g->pages.slab;
+    return RZ_OK;
+}
+
+status engine_new(engine **out, rz_model *owner, const model *m, const tok *t, pool *workers,
+                  const engine_config *config, err *e) {
+    engine *g = mem_zero(sizeof *g);
+    if (!g) return err_set(e, RZ_ENOMEM, "engine: out of memory");
+    g->c = *config;
+    g->owner = owner;
+    g->m = m;
+    g->tok = t;
+    status s = take_memory(g, workers, e);
+    if (s >= 0) {
+        const int why = pthread_create(&g->thread, NULL, engine_main, g);
+        if (why) s = err_sys(e, why, "engine: cannot start its thread");
+        g->started = why == 0;
+    }
+    if (s < 0) {
+        engine_free(g);
+        return s;
+    }
+    *out = g;
+    return RZ_OK;
+}
+
+static void send(engine *g, const message *msg) {
+    while (!queue_push(g->inbox, msg)) sched_yield(); /* a million cancellations are under way */
+}
+
+void engine_free(engine *g) {
+    if (!g) return;
+    if (g->started) {
+        send(g, &(message){.kind = MSG_QUIT});
+        pthread_join(g->thread, NULL);
+    }
+    if (g->inbox) { /* what was submitted while quitting */
+        drain_inbox(g);
+        end_all(g, RZ_FINISH_CANCEL);
+        finish_ended(g, NULL);
+    }
+    sched_done(&g->sched);
+    kv_pool_done(&g->pages);
+    ssm_pool_done(&g->states);
+    step_done(&g->step);
+    sampler_scratch_done(&g->scratch);
+    if (g->o) g->o->free(g->o);
+    mem_free(g->id);
+    mem_free(g->pos);
+    mem_free(g->span);
+    mem_free(g->logit_row);
+    queue_free(g->inbox);
+    mem_free(g);
+}
+
+/* ---- From other threads ---- */
+
+status engine_submit(engine *g, const int32_t *ids, uint32_t n, const rz_params *p,
+                     const rz_sink *sink, rz_ticket *out, err *e) {
+    const uint64_t most = (uint64_t)g->c.max_requests + g->c.max_queue;
+    if (atomic_fetch_add(&g->n_live, 1) >= most) {
+        atomic_fetch_sub(&g->n_live, 1);
+        return err_set(e, RZ_EFULL, "engine: %llu requests are running or waiting already",
+                       (unsigned long long)most);
+    }
+    seq *q;
+    const status s = seq_new(&q, ids, n, p, sink, g->tok, engine_context(g), e);
+    if (s < 0) {
+        atomic_fetch_sub(&g->n_live, 1);
+        return s;
+    }
+    q->ticket = atomic_fetch_add(&g->next_ticket, 1) + 1;
+    if (out) *out = q->ticket; /* before the engine may call back with it */
+    atomic_fetch_add(&g->requests, 1);
+    send(g, &(message){MSG_SUBMIT, q->ticket, q});
+    return RZ_OK;
+}
+
+void engine_cancel(engine *g, rz_ticket t) { send(g, &(message){.kind = MSG_CANCEL, .ticket = t}); }
+
+void engine_pause(engine *g, rz_ticket t, bool paused) {
+    send(g, &(message){.kind = paused ? MSG_PAUSE : MSG_RESUME, .ticket = t});
+}
+
+rz_model *engine_owner(const engine *g) { return g->owner; }
+
+uint32_t engine_context(const engine *g) {
+    const uint64_t pool_tokens = (uint64_t)g->c.n_page * KV_PAGE_TOKENS;
+    return pool_tokens < g->c.context ? (uint32_t)pool_tokens : g->c.context;
+}
+
+void engine_stats(const engine *g, rz_engine_stats *out) {
+    const uint64_t page = g->pages.slab.page_bytes;
+    *out = (rz_engine_stats){
+        .requests = atomic_load(&g->requests),
+        .prompt_tokens = atomic_load(&g->prompt_tokens),
+        .output_tokens = atomic_load(&g->output_tokens),
+        .steps = atomic_load(&g->steps),
+        .running = (uint32_t)atomic_load(&g->running),
+        .queued = (uint32_t)atomic_load(&g->queued),
+        .kv_pages_total = g->c.n_page,
+        .kv_pages_used = (uint32_t)atomic_load(&g->pages_used),
+        .kv_page_tokens = KV_PAGE_TOKENS,
+        .busy_s = (double)atomic_load(&g->busy_ns) * 1e-9,
+    };
+    out->kv_bytes_total = out->kv_pages_total * page;
+    out->kv_bytes_used = out->kv_pages_used * page;
+}

@@ -1,0 +1,48 @@
+/* seq.h - one request: its tokens, its pages, its text, from submission to done(). */
+#ifndef RUNTIME_SEQ_H
+#define RUNTIME_SEQ_H
+
+#include "base/buf.h"
+#include "runtime/kv.h"
+#include "runtime/sampler.h"
+#include "tokenizer/detok.h"
+
+typedef struct seq seq;
+struct seq {
+    rz_ticket ticket;
+    rz_params params; /* stop strings and biases point into this object's own copies */
+    rz_sink sink;
+    sampler sampler;
+    /* tokens[0..n_token) are known; the cache holds the first n_done of them. What lies between is
+     * what the next steps must run: a whole prompt at first, then one token at a time, and
+     * everything again after preemption. */
+    int32_t *tokens;
+    uint32_t n_token, n_done, n_prompt;
+    uint32_t max_token; /* capacity of tokens: prompt + longest answer */
+    kv_seq kv;
+    float *state;   /* of recurrent layers, while running; or NULL */
+    const tok *tok; /* NULL: the model has no vocabulary, ids only */
+    detok detok;
+    buf held; /* text that may be the beginning of a stop string */
+    bool paused, ended;
+    bool cut; /* a stop string ended it: nothing behind it is text any more */
+    rz_finish why;
+    uint64_t submitted_ns, admitted_ns, first_token_ns;
+    seq *next; /* in a list of the scheduler */
+    /* The plan of the current step. */
+    uint32_t n_row, logit_at;
+    bool wants_logits;
+};
+
+/* Copies ids and params; `max_total` bounds prompt + answer. */
+status seq_new(seq **out, const int32_t *ids, uint32_t n, const rz_params *p, const rz_sink *sink,
+               const tok *t, uint32_t max_total, err *e);
+/* Pages go back to `pages`; NULL is fine for s. Does not call done(). */
+void seq_free(seq *s, kv_pool *pages);
+
+/* Append a sampled token: text goes out, and s->ended with s->why says if that was the last. */
+void seq_push(seq *s, int32_t id);
+/* Release held text (unless an error ended it) and call done(). `error` with RZ_FINISH_ERROR. */
+void seq_finish(seq *s, const err *error);
+
+#endif

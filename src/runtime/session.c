@@ -1,0 +1,223 @@
+/* session.c - feeds tokens in chunks through the same forward() the engine uses.
+ *
+ * Going back is free for attention, whose cache keeps every position. Recurrent layers keep one
+ * state only, so copies of it are taken on the way; a rewind starts from the last copy before the
+ * place and runs the tokens in between again. */
+#include "runtime/session.h"
+
+#include "base/mem.h"
+#include "model/forward.h"
+#include "runtime/kv.h"
+#include "runtime/sampler.h"
+
+/* Rows in one step: enough to use the blocked products well. */
+enum { CHUNK = 256, SCORE_CHUNK = 32 };
+
+/* A copy of the state is taken every so many tokens; when all are used, every other one goes and
+ * the distance doubles. */
+enum { COPY_EVERY = 256, MAX_COPIES = 16 };
+
+typedef struct state_copy {
+    uint32_t n_token;
+    float *state;
+} state_copy;
+
+struct rz_session {
+    const model *m;
+    ops *o;
+    kv_pool pages;
+    kv_seq kv;
+    step step;
+    sampler_scratch scratch;
+    sampler sampler;
+    uint64_t seed; /* the caller's, as last seen */
+    bool sampled;
+    int32_t *tokens; /* [context] */
+    uint32_t n_token, context;
+    bool has_logits;
+    float *logits; /* [V] */
+    uint32_t *pos, *logit_row;
+    row_span span;
+    float *state; /* of recurrent layers, or NULL */
+    state_copy copy[MAX_COPIES];
+    uint32_t n_copy, copy_every;
+};
+
+static status take_memory(session *s, pool *workers, kv_type kv, err *e) {
+    const model_config *c = &s->m->c;
+    TRY(kv_pool_init(&s->pages, s->m, kv, kv_pages_for(s->context), e));
+    TRY(kv_seq_init(&s->kv, s->context, e));
+    TRY(step_init(&s->step, s->m, s->context, CHUNK, SCORE_CHUNK, e));
+    TRY(sampler_scratch_init(&s->scratch, c->V, e));
+    TRY(ops_cpu_new(&s->o, workers, CHUNK, model_max_cols(s->m), e));
+    s->tokens = mem_array(s->context, sizeof *s->tokens);
+    s->logits = mem_array(c->V, sizeof *s->logits);
+    s->pos = mem_array(CHUNK, sizeof *s->pos);
+    s->logit_row = mem_array(SCORE_CHUNK, sizeof *s->logit_row);
+    s->state = mem_array_zero(s->m->state_width, sizeof *s->state);
+    s->copy_every = COPY_EVERY;
+    if (!s->tokens || !s->logits || !s->pos || !s->logit_row || !s->state)
+        return err_set(e, RZ_ENOMEM, "session: out of memory");
+    s->step.kv = &s->pages.slab;
+    s->step.pos = s->pos;
+    s->step.logit_row = s->logit_row;
+    s->step.span = &s->span;
+    return RZ_OK;
+}
+
+status session_new(session **out, const model *m, pool *workers, uint32_t context, kv_type kv,
+                   err *e) {
+    session *s = mem_zero(sizeof *s);
+    if (!s) return err_set(e, RZ_ENOMEM, "session: out of memory");
+    s->m = m;
+    s->context = context;
+    const status r = take_memory(s, workers, kv, e);
+    if (r < 0) {
+        session_free(s);
+        return r;
+    }
+    *out = s;
+    return RZ_OK;
+}
+
+void session_free(session *s) {
+    if (!s) return;
+    if (s->kv.page) kv_seq_done(&s->kv, &s->pages);
+    kv_pool_done(&s->pages);
+    step_done(&s->step);
+    sampler_scratch_done(&s->scratch);
+    if (s->o) s->o->free(s->o);
+    mem_free(s->tokens);
+    mem_free(s->logits);
+    mem_free(s->pos);
+    mem_free(s->logit_row);
+    mem_free(s->state);
+    for (uint32_t i = 0; i < s->n_copy; i++) mem_free(s->copy[i].state);
+    mem_free(s);
+}
+
+/* Run n rows from position n_token on; the last n_logit of them give logits. */
+static status run_chunk(session *s, const int32_t *ids, uint32_t n, uint32_t n_logit, err *e) {
+    TRY(kv_reserve(&s->pages, &s->kv, s->n_token + n, e));
+    s->span = (row_span){0, n, s->n_token, s->kv.page, s->state};
+    s->step.n_row = n;
+    s->step.n_span = 1;
+    s->step.id = ids;
+    s->step.n_logit = n_logit;
+    for (uint32_t i = 0; i < n; i++) s->pos[i] = s->n_token + i;
+    for (uint32_t i = 0; i < n_logit; i++) s->logit_row[i] = n - n_logit + i;
+    TRY(forward(s->o, s->m, &s->step, e));
+    memmove(s->tokens + s->n_token, ids, n * sizeof *ids);
+    s->n_token += n;
+    return RZ_OK;
+}
+
+/* Too many copies: keep those at twice the distance. */
+static void thin_copies(session *s) {
+    uint32_t kept = 0;
+    s->copy_every *= 2;
+    for (uint32_t i = 0; i < s->n_copy; i++) {
+        if (s->copy[i].n_token % s->copy_every == 0) s->copy[kept++] = s->copy[i];
+        else mem_free(s->copy[i].state);
+    }
+    s->n_copy = kept;
+}
+
+/* After a chunk that ends where a copy belongs. Without memory there is no copy, and a rewind has
+ * further to run. */
+static void keep_copy(session *s) {
+    if (s->m->state_width == 0 || s->n_token % s->copy_every) return;
+    if (s->n_copy == MAX_COPIES) thin_copies(s);
+    float *state = s->n_token % s->copy_every ? NULL : mem_array(s->m->state_width, sizeof *state);
+    if (!state) return;
+    memcpy(state, s->state, s->m->state_width * sizeof *state);
+    s->copy[s->n_copy++] = (state_copy){s->n_token, state};
+}
+
+/* The state as it was after `length` tokens, or a little earlier; returns after how many. */
+static uint32_t restore_state(session *s, uint32_t length) {
+    while (s->n_copy && s->copy[s->n_copy - 1].n_token > length)
+        mem_free(s->copy[--s->n_copy].state);
+    const size_t bytes = s->m->state_width * sizeof *s->state;
+    if (s->n_copy == 0) {
+        memset(s->state, 0, bytes);
+        return 0;
+    }
+    memcpy(s->state, s->copy[s->n_copy - 1].state, bytes);
+    return s->copy[s->n_copy - 1].n_token;
+}
+
+/* Rows of the next chunk: up to the next place for a copy. */
+static uint32_t chunk_rows(const session *s, uint32_t left, uint32_t chunk) {
+    uint32_t rows = left < chunk ? left : chunk;
+    const uint32_t to_copy = s->copy_every - s->n_token % s->copy_every;
+    if (s->m->state_width && rows > to_copy) rows = to_copy;
+    return rows;
+}
+
+/* Back to `length` tokens whose run is known to succeed: it has before. */
+static status go_back(session *s, uint32_t length, err *e) {
+    s->has_logits = false;
+    uint32_t from = length;
+    if (s->m->state_width) from = restore_state(s, length);
+    s->n_token = from;
+    kv_truncate(&s->pages, &s->kv, from);
+    while (s->n_token < length) {
+        const uint32_t rows = chunk_rows(s, length - s->n_token, CHUNK);
+        TRY(run_chunk(s, s->tokens + s->n_token, rows, 0, e));
+        keep_copy(s);
+    }
+    return RZ_OK;
+}
+
+status session_feed(session *s, const int32_t *ids, uint32_t n, float *logits, err *e) {
+    if (n > s->context - s->n_token)
+        return err_set(e, RZ_EFULL, "session: %u tokens do not fit a context of %u holding %u", n,
+                       s->context, s->n_token);
+    const uint32_t before = s->n_token, V = s->m->c.V, chunk = logits ? SCORE_CHUNK : CHUNK;
+    for (uint32_t done = 0; done < n;) {
+        const uint32_t rows = chunk_rows(s, n - done, chunk);
+        const bool last = done + rows == n;
+        const uint32_t n_logit = logits ? rows : last ? 1 : 0;
+        const status r = run_chunk(s, ids + done, rows, n_logit, e);
+        if (r < 0) { /* as before the call: the logits still belong to the last token kept */
+            const bool had_logits = s->has_logits;
+            TRY(go_back(s, before, e));
+            s->has_logits = had_logits;
+            return r;
+        }
+        keep_copy(s);
+        if (logits)
+            memcpy(logits + (size_t)done * V, s->step.logits, (size_t)rows * V * sizeof *logits);
+        if (last) {
+            memcpy(s->logits, s->step.logits + (size_t)(n_logit - 1) * V, V * sizeof *s->logits);
+            s->has_logits = true;
+        }
+        done += rows;
+    }
+    return RZ_OK;
+}
+
+const float *session_logits(const session *s) { return s->has_logits ? s->logits : NULL; }
+
+int32_t session_sample(session *s, const rz_params *p) {
+    if (!s->has_logits) return -1;
+    if (!s->sampled || s->seed != p->seed) {
+        sampler_init(&s->sampler, p);
+        s->seed = p->seed;
+        s->sampled = true;
+    }
+    s->sampler.p = p;
+    return sampler_pick(&s->sampler, &s->scratch, s->logits, s->tokens, s->n_token);
+}
+
+uint32_t session_length(const session *s) { return s->n_token; }
+
+status session_rewind(session *s, uint32_t length, err *e) {
+    if (length > s->n_token)
+        return err_set(e, RZ_EINVAL, "session: cannot rewind to %u, it holds %u tokens", length,
+                       s->n_token);
+    return length == s->n_token ? RZ_OK : go_back(s, length, e);
+}
+
+const model *session_model(const session *s) { return s->m; }

@@ -1,0 +1,77 @@
+/* job.h - the generations one request asked for, and the way their tokens come back.
+ *
+ * The loop thread submits to the engine; engine threads append tokens to a generation's `news`
+ * and link it into the server's outbox; the loop takes them out, calls the job's type for each
+ * and frees the job after the last done. A job outlives its connection: it is then cancelled,
+ * and its tokens are dropped. */
+#ifndef SERVER_JOB_H
+#define SERVER_JOB_H
+
+#include "server/conn.h"
+#include "server/server.h"
+
+/* How a kind of request turns tokens into a reply. `j->conn` is not NULL in any of these. */
+typedef struct job_type {
+    /* One token (id -1: text that was held back) of generation g. NULL: collect ids and text. */
+    void (*token)(job *j, gen *g, rz_token id, str text);
+    /* All generations are over: finish the reply. */
+    void (*end)(job *j);
+} job_type;
+
+struct gen {
+    job *job;
+    rz_ticket ticket;
+    bool submitted, ended; /* ended: done() has been seen by the loop */
+    rz_token *prompt;      /* [n_prompt], owned */
+    size_t n_prompt;
+    buf ids;          /* generated rz_token values */
+    buf text;         /* generated text            */
+    uint32_t n_token; /* generated                 */
+    gen *turn;        /* next one the loop looks at in this round */
+    bool ending;      /* with these news it is over               */
+    buf taken;        /* news being looked at      */
+    rz_finish why;    /* the rest: how it ended    */
+    rz_usage use;
+    char *failure; /* error sentence, owned, NULL when there was none */
+
+    /* Crossing threads, under the outbox lock. */
+    gen *next;
+    bool listed, over;
+    buf news; /* records of news_head and text */
+    rz_finish over_why;
+    rz_usage over_use;
+    char *over_failure;
+};
+
+struct job {
+    server *srv;
+    conn *conn; /* NULL once the client has gone */
+    const job_type *type;
+    job *prev, *next;
+    bool canceled; /* by us: client gone, shutting down */
+    uint32_t n, n_left;
+    gen *gen; /* [n] */
+    uint64_t began_ns;
+};
+
+/* A job of n generations for this connection, which is then in CONN_WORK. NULL: no memory. */
+job *job_new(conn *c, const job_type *type, uint32_t n);
+/* Give generation i its prompt (copied). false: no memory. */
+bool job_set_prompt(job *j, uint32_t i, const rz_token *ids, size_t n);
+/* Start generation i on the engine. On failure nothing runs for i. */
+status job_submit(job *j, uint32_t i, const rz_params *p, err *e);
+/* Generation i needs no engine: it is over, with nothing made. */
+void job_skip(job *j, uint32_t i);
+/* All that were wanted are submitted. When none was, the reply is written now. */
+void job_started(job *j);
+/* Stop what runs. The job ends when the engine has said so for each. */
+void job_cancel(job *j);
+/* The connection is going away, or has been answered otherwise: cancel and forget it. */
+void job_leave(job *j);
+/* Hold or release all generations. */
+void job_pause(job *j, bool paused);
+
+status outbox_init(server *s, err *e);
+void outbox_done(server *s);
+
+#endif

@@ -1,0 +1,194 @@
+/* tok.c - what all kinds of vocabulary have in common: the table of kinds, special tokens around
+ * and inside a text, lookups by id.
+ *
+ * A text is cut at the special tokens written out in it; the stretches between them go to the
+ * kind's own encode function. */
+#include "tokenizer/tok.h"
+
+#include "base/mem.h"
+#include "tokenizer/tok_impl.h"
+#include "unicode/ucd.h"
+#include "unicode/utf8.h"
+
+void tok_ids_push(tok_ids *l, int32_t id) {
+    if (l->failed) return;
+    if (l->n == l->cap) {
+        const size_t cap = l->cap ? l->cap * 2 : 64;
+        int32_t *p = mem_resize(l->p, cap, sizeof *p);
+        if (!p) {
+            l->failed = true;
+            return;
+        }
+        l->p = p;
+        l->cap = cap;
+    }
+    l->p[l->n++] = id;
+}
+
+void tok_ids_free(tok_ids *l) {
+    mem_free(l->p);
+    *l = (tok_ids){0};
+}
+
+/* tokenizer.ggml.model -> how to finish opening. */
+static const struct {
+    const char *model;
+    status (*open)(tok *t, const tensor_file *f, err *e);
+} gguf_kinds[] = {
+    {"llama", tok_spm_open_gguf},
+    {"gpt2", tok_bpe_open_gguf},
+};
+
+static status open_kind(tok *t, const tensor_file *f, str model, err *e) {
+    for (size_t i = 0; i < sizeof gguf_kinds / sizeof *gguf_kinds; i++) {
+        if (!str_is(model, gguf_kinds[i].model)) continue;
+        return gguf_kinds[i].open(t, f, e);
+    }
+    return err_set(e, RZ_EUNSUPPORTED,
+                   "%s: tokenizer.ggml.model is \"%.*s\", this build reads \"llama\" "
+                   "(SentencePiece BPE) and \"gpt2\" (byte-level BPE)",
+                   f->path, STR_FMT(model));
+}
+
+status tok_open_gguf(tok **out, const tensor_file *f, err *e) {
+    str model = {NULL, 0};
+    TRY(meta_str(f, "tokenizer.ggml.model", &model, e));
+    if (!model.p || str_is(model, "none") || str_is(model, "no_vocab")) {
+        *out = NULL;
+        return RZ_OK;
+    }
+    tok *t = mem_zero(sizeof *t);
+    if (!t) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    const status s = open_kind(t, f, model, e);
+    if (s < 0) {
+        tok_close(t);
+        return s;
+    }
+    *out = t;
+    return RZ_OK;
+}
+
+void tok_close(tok *t) {
+    if (!t) return;
+    if (t->kind) t->kind->free_state(t->state);
+    tok_special_free(&t->specials);
+    tok_special_free(&t->normalized);
+    arena_free(&t->mem);
+    tensor_file_close(t->file);
+    mem_free(t);
+}
+
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/* A word character: letter, mark, number or connector, as \w. */
+static bool is_word(uint32_t cp) { return cp != UTF8_BAD && ucd_word(cp); }
+
+static bool touches_word(str text, const tok_special_match *m) {
+    uint32_t cp;
+    size_t at = m->at;
+    if (at > 0) {
+        for (at--; at > 0 && ((unsigned char)text.p[at] & 0xC0) == 0x80;) at--;
+        utf8_decode((str){text.p + at, m->at - at}, &cp);
+        if (is_word(cp)) return true;
+    }
+    at = m->at + m->len;
+    if (at == text.len) return false;
+    utf8_decode((str){text.p + at, text.len - at}, &cp);
+    return is_word(cp);
+}
+
+/* The next special token at or behind `from` that may stand where it does. */
+static bool next_special(const tok *t, const tok_special_set *set, str text, size_t from, bool all,
+                         tok_special_match *m) {
+    while (tok_special_find(set, text, from, all, m)) {
+        if (!(t->flags[m->id] & TOK_WHOLE_WORD) || !touches_word(text, m)) return true;
+        from = m->at + m->len;
+    }
+    return false;
+}
+
+typedef status part_fn(const tok *t, str text, int where, bool all, tok_ids *out, err *e);
+
+/* Special tokens of `set` become their ids, the stretches between go to fn. */
+static status encode_parts(const tok *t, const tok_special_set *set, part_fn *fn, str text,
+                           int where, bool all, tok_ids *out, err *e) {
+    size_t from = 0;
+    tok_special_match m;
+    while (next_special(t, set, text, from, all, &m)) {
+        const uint8_t flags = t->flags[m.id];
+        size_t to = m.at;
+        if (flags & TOK_STRIPS_LEFT)
+            while (to > from && is_space(text.p[to - 1])) to--;
+        if (to > from) TRY(fn(t, (str){text.p + from, to - from}, where, all, out, e));
+        tok_ids_push(out, m.id);
+        where = TOK_AFTER_SPECIAL;
+        from = m.at + m.len;
+        if (flags & TOK_STRIPS_RIGHT)
+            while (from < text.len && is_space(text.p[from])) from++;
+    }
+    if (from == text.len) return RZ_OK;
+    return fn(t, (str){text.p + from, text.len - from}, where, all, out, e);
+}
+
+static status encode_plain(const tok *t, str text, int where, bool all, tok_ids *out, err *e) {
+    (void)all;
+    return t->kind->encode(t, text, where, out, e);
+}
+
+static status encode_raw(const tok *t, str text, int where, bool all, tok_ids *out, err *e) {
+    if (!t->norm) return encode_parts(t, &t->normalized, encode_plain, text, where, all, out, e);
+    buf work[2] = {BUF_INIT, BUF_INIT};
+    text = tok_norm_apply(t->norm, text, work);
+    status s = RZ_OK;
+    if (work[0].failed || work[1].failed) s = err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    else s = encode_parts(t, &t->normalized, encode_plain, text, where, all, out, e);
+    buf_free(&work[0]);
+    buf_free(&work[1]);
+    return s;
+}
+
+status tok_encode(const tok *t, str text, int flags, tok_ids *out, err *e) {
+    const size_t before = out->n;
+    const bool around = flags & TOK_BOS;
+    for (int i = 0; around && i < t->n_before; i++) tok_ids_push(out, t->before[i]);
+    status s = encode_parts(t, &t->specials, encode_raw, text, TOK_AT_START | TOK_AFTER_SPECIAL,
+                            flags & TOK_SPECIAL, out, e);
+    for (int i = 0; around && i < t->n_after; i++) tok_ids_push(out, t->after[i]);
+    if (s >= 0 && out->failed) s = err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    if (s < 0) out->n = before;
+    return s;
+}
+
+static bool is_id(const tok *t, int32_t id) {
+    return id >= 0 && (size_t)id < t->n && t->type[id] != TOK_ABSENT;
+}
+
+size_t tok_size(const tok *t) { return t->n; }
+
+const char *tok_kind(const tok *t) { return t->kind->name; }
+
+static str text_of(const tok *t, int32_t id) {
+    return (str){t->bytes + t->byte_at[id], t->byte_at[id + 1] - t->byte_at[id]};
+}
+
+str tok_piece(const tok *t, int32_t id) {
+    if (!is_id(t, id)) return (str){NULL, 0};
+    return t->piece ? t->piece[id] : text_of(t, id);
+}
+
+str tok_bytes(const tok *t, int32_t id) {
+    if (!is_id(t, id)) return (str){NULL, 0};
+    return tok_is_control(t, id) ? (str){t->bytes, 0} : text_of(t, id);
+}
+
+bool tok_is_end(const tok *t, int32_t id) { return is_id(t, id) && (t->flags[id] & TOK_IS_END); }
+
+bool tok_is_control(const tok *t, int32_t id) {
+    return is_id(t, id) && (t->type[id] == TOK_CONTROL || t->type[id] == TOK_UNKNOWN);
+}
+
+int32_t tok_special(const tok *t, rz_special which) {
+    return (unsigned)which < TOK_SPECIAL_COUNT ? t->special[which] : -1;
+}
+
+bool tok_drops_first_space(const tok *t) { return t->drops_first_space; }

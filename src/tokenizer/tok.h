@@ -1,0 +1,52 @@
+/* tok.h - text to token ids and back. Read-only once open; any number of threads may use it.
+ *
+ * Each kind of vocabulary is a file tok_<kind>.c that fills the function table below. */
+#ifndef TOKENIZER_TOK_H
+#define TOKENIZER_TOK_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "format/tensor_file.h"
+
+typedef struct rz_tokenizer tok;
+
+enum { TOK_BOS = RZ_ENCODE_BOS, TOK_SPECIAL = RZ_ENCODE_SPECIAL };
+
+/* Growing list of ids; `failed` is sticky like in buf. */
+typedef struct tok_ids {
+    int32_t *p;
+    size_t n, cap;
+    bool failed;
+} tok_ids;
+void tok_ids_push(tok_ids *l, int32_t id);
+void tok_ids_free(tok_ids *l);
+
+/* From the tokenizer.ggml.* metadata. *out = NULL and RZ_OK when the file has no tokenizer at all
+ * (tokenizer.ggml.model absent, "none" or "no_vocab"). RZ_EUNSUPPORTED names the kind and file for
+ * one we cannot run; RZ_EFORMAT for a damaged one. The tensor_file must outlive the result. */
+status tok_open_gguf(tok **out, const tensor_file *f, err *e);
+/* A tokenizer file of any kind, known by its content: GGUF, .tiktoken (by its name, see
+ * tok_named.h). */
+status tok_open(tok **out, const char *path, err *e);
+/* A named vocabulary ("cl100k_base", "llama3+agent") from the first folder that has its file.
+ * RZ_ENOTFOUND says where it was looked for; RZ_EINVAL lists the names there are. */
+status tok_open_named(tok **out, str name, const char *const *folder, size_t n_folder, err *e);
+void tok_close(tok *t);
+
+/* Append the ids of `text` (any bytes). `flags` are TOK_... */
+status tok_encode(const tok *t, str text, int flags, tok_ids *out, err *e);
+
+size_t tok_size(const tok *t);
+const char *tok_kind(const tok *t);      /* "SentencePiece BPE" */
+str tok_piece(const tok *t, int32_t id); /* as spelled in the vocabulary; p NULL: no such id */
+/* The bytes `id` contributes in the middle of a text: for SentencePiece "_Once" is " Once",
+ * "<0x0A>" is one byte, control tokens are empty. p == NULL: no such id. */
+str tok_bytes(const tok *t, int32_t id);
+bool tok_is_end(const tok *t, int32_t id); /* generation stops here (EOS, EOT) */
+bool tok_is_control(const tok *t, int32_t id);
+int32_t tok_special(const tok *t, rz_special which); /* -1: has none */
+/* Does decoding drop the one leading space that encoding put there? (SentencePiece dummy prefix) */
+bool tok_drops_first_space(const tok *t);
+
+#endif

@@ -1,0 +1,230 @@
+/* tok_merge.c - short rows look at all pairs again and again, long ones keep a heap of candidates
+ * over a linked list. Both take the lowest rank first and the leftmost of equals: they agree. */
+#include "tokenizer/tok_merge.h"
+
+#include "base/mem.h"
+
+enum { SHORT_ROW = 48 };
+
+typedef struct merge_link {
+    uint32_t prev, next;
+} merge_link;
+
+/* Two neighbours that could merge. Stale once either has changed. */
+typedef struct merge_candidate {
+    uint32_t rank, left, left_symbol, right_symbol, merged;
+} merge_candidate;
+
+static const uint64_t free_slot = UINT64_MAX;
+
+static inline size_t home(const merge_table *t, uint32_t left, uint32_t right) {
+    const uint64_t key = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15ull;
+    return (key >> 32) & t->mask;
+}
+
+static inline uint64_t key_of(uint32_t left, uint32_t right) {
+    return (uint64_t)left << 43 | (uint64_t)right << 22;
+}
+
+/* The slot of the pair, or SIZE_MAX. */
+static inline size_t find(const merge_table *t, uint32_t left, uint32_t right) {
+    if (left > MERGE_MAX_SYMBOL || right > MERGE_MAX_SYMBOL) return SIZE_MAX;
+    const uint64_t key = key_of(left, right);
+    for (size_t i = home(t, left, right);; i = (i + 1) & t->mask) {
+        const uint64_t slot = t->slot[i];
+        if ((slot ^ key) >> 22 == 0) return i;
+        if (slot == free_slot) return SIZE_MAX;
+    }
+}
+
+static inline uint32_t merged_at(const merge_table *t, size_t i) {
+    return (uint32_t)(t->slot[i] & 0x3FFFFF);
+}
+static inline uint32_t rank_at(const merge_table *t, size_t i) {
+    return t->rank ? t->rank[i] : merged_at(t, i);
+}
+
+bool merge_list_add(merge_list *l, merge_pair pair) {
+    if (l->n == l->cap) {
+        const size_t cap = l->cap ? l->cap * 2 : 1024;
+        merge_pair *p = mem_resize(l->p, cap, sizeof *p);
+        if (!p) return false;
+        l->p = p;
+        l->cap = cap;
+    }
+    l->p[l->n++] = pair;
+    return true;
+}
+
+void merge_list_free(merge_list *l) {
+    mem_free(l->p);
+    *l = (merge_list){0};
+}
+
+bool merge_table_build(merge_table *t, const merge_list *l, arena *mem) {
+    size_t n_slot = 16;
+    while (n_slot < l->n + l->n / 2) n_slot *= 2;
+    bool by_id = true;
+    for (size_t k = 0; k < l->n; k++) by_id &= l->p[k].rank == l->p[k].merged;
+    *t = (merge_table){arena_zero(mem, n_slot, sizeof *t->slot), n_slot - 1, NULL};
+    if (!by_id) t->rank = arena_zero(mem, n_slot, sizeof *t->rank);
+    if (!t->slot || (!by_id && !t->rank)) return false;
+    memset(t->slot, 0xFF, n_slot * sizeof *t->slot);
+    for (size_t k = 0; k < l->n; k++) {
+        const merge_pair *p = &l->p[k];
+        if (find(t, p->left, p->right) != SIZE_MAX) continue;
+        size_t i = home(t, p->left, p->right);
+        while (t->slot[i] != free_slot) i = (i + 1) & t->mask;
+        t->slot[i] = key_of(p->left, p->right) | p->merged;
+        if (t->rank) t->rank[i] = p->rank;
+    }
+    return true;
+}
+
+void merge_work_init(merge_work *w) {
+    w->part = w->room;
+    w->n = w->heap_n = w->heap_cap = w->link_cap = 0;
+    w->cap = sizeof w->room / sizeof *w->room;
+    w->link = NULL;
+    w->heap = NULL;
+    w->failed = false;
+}
+
+void merge_work_free(merge_work *w) {
+    if (w->part != w->room) mem_free(w->part);
+    mem_free(w->link);
+    mem_free(w->heap);
+}
+
+void merge_work_add(merge_work *w, uint32_t symbol, size_t at) {
+    if (w->n == w->cap) {
+        const size_t cap = w->cap * 2;
+        merge_part *p = mem_resize(w->part == w->room ? NULL : w->part, cap, sizeof *p);
+        if (!p) {
+            w->failed = true;
+            return;
+        }
+        if (w->part == w->room) memcpy(p, w->room, sizeof w->room);
+        w->part = p;
+        w->cap = cap;
+    }
+    w->part[w->n++] = (merge_part){symbol, (uint32_t)at};
+}
+
+static void run_short(const merge_table *t, merge_work *w) {
+    uint32_t rank[SHORT_ROW], merged[SHORT_ROW];
+    merge_part *p = w->part;
+    size_t n = w->n;
+    const size_t none = SIZE_MAX;
+#define LOOK(i)                                                      \
+    do {                                                             \
+        const size_t s_ = find(t, p[(i)].symbol, p[(i) + 1].symbol); \
+        rank[i] = s_ == none ? MERGE_NONE : rank_at(t, s_);          \
+        merged[i] = s_ == none ? MERGE_NONE : merged_at(t, s_);      \
+    } while (0)
+    for (size_t i = 0; i + 1 < n; i++) LOOK(i);
+    for (;;) {
+        uint32_t lowest = MERGE_NONE;
+        size_t best = 0;
+        for (size_t i = 0; i + 1 < n; i++) {
+            if (rank[i] < lowest) {
+                lowest = rank[i];
+                best = i;
+            }
+        }
+        if (lowest == MERGE_NONE) break;
+        p[best].symbol = merged[best];
+        n--;
+        for (size_t i = best + 1; i < n; i++) p[i] = p[i + 1];
+        for (size_t i = best + 1; i + 1 < n; i++) {
+            rank[i] = rank[i + 1];
+            merged[i] = merged[i + 1];
+        }
+        if (best + 1 < n) LOOK(best);
+        if (best > 0) LOOK(best - 1);
+    }
+#undef LOOK
+    w->n = n;
+}
+
+static bool before(const merge_candidate *a, const merge_candidate *b) {
+    return a->rank < b->rank || (a->rank == b->rank && a->left < b->left);
+}
+
+static void heap_push(merge_work *w, merge_candidate x) {
+    if (w->heap_n == w->heap_cap) {
+        const size_t cap = w->heap_cap ? w->heap_cap * 2 : 256;
+        merge_candidate *p = mem_resize(w->heap, cap, sizeof *p);
+        if (!p) {
+            w->failed = true;
+            return;
+        }
+        w->heap = p;
+        w->heap_cap = cap;
+    }
+    size_t i = w->heap_n++;
+    for (; i > 0 && before(&x, &w->heap[(i - 1) / 2]); i = (i - 1) / 2)
+        w->heap[i] = w->heap[(i - 1) / 2];
+    w->heap[i] = x;
+}
+
+static merge_candidate heap_pop(merge_work *w) {
+    const merge_candidate top = w->heap[0], x = w->heap[--w->heap_n];
+    size_t i = 0;
+    for (;;) {
+        size_t child = i * 2 + 1;
+        if (child >= w->heap_n) break;
+        if (child + 1 < w->heap_n && before(&w->heap[child + 1], &w->heap[child])) child++;
+        if (!before(&w->heap[child], &x)) break;
+        w->heap[i] = w->heap[child];
+        i = child;
+    }
+    w->heap[i] = x;
+    return top;
+}
+
+static void propose(const merge_table *t, merge_work *w, uint32_t left, uint32_t right) {
+    if (left == MERGE_NONE || right == MERGE_NONE) return;
+    const uint32_t a = w->part[left].symbol, b = w->part[right].symbol;
+    const size_t i = find(t, a, b);
+    if (i != SIZE_MAX) heap_push(w, (merge_candidate){rank_at(t, i), left, a, b, merged_at(t, i)});
+}
+
+static void run_long(const merge_table *t, merge_work *w) {
+    const uint32_t n = (uint32_t)w->n;
+    if (w->link_cap < w->n) {
+        mem_free(w->link);
+        w->link_cap = 0;
+        w->link = mem_array(w->n, sizeof *w->link);
+        w->failed |= !w->link;
+        if (!w->link) return;
+        w->link_cap = w->n;
+    }
+    merge_link *l = w->link;
+    merge_part *p = w->part;
+    w->heap_n = 0;
+    for (uint32_t i = 0; i < n; i++)
+        l[i] = (merge_link){i ? i - 1 : MERGE_NONE, i + 1 < n ? i + 1 : MERGE_NONE};
+    for (uint32_t i = 0; i + 1 < n; i++) propose(t, w, i, i + 1);
+    while (w->heap_n && !w->failed) {
+        const merge_candidate x = heap_pop(w);
+        const uint32_t right = l[x.left].next;
+        if (p[x.left].symbol != x.left_symbol || right == MERGE_NONE ||
+            p[right].symbol != x.right_symbol)
+            continue;
+        p[x.left].symbol = x.merged;
+        l[x.left].next = l[right].next;
+        if (l[right].next != MERGE_NONE) l[l[right].next].prev = x.left;
+        p[right].symbol = MERGE_NONE; /* no candidate fits it any more */
+        propose(t, w, l[x.left].prev, x.left);
+        propose(t, w, x.left, l[x.left].next);
+    }
+    w->n = 0;
+    for (uint32_t i = 0; i != MERGE_NONE; i = l[i].next) p[w->n++] = p[i];
+}
+
+void merge_run(const merge_table *t, merge_work *w) {
+    if (w->failed || w->n < 2) return;
+    if (w->n <= SHORT_ROW) run_short(t, w);
+    else run_long(t, w);
+}

@@ -1,0 +1,59 @@
+/* tok_merge.h - the heart of byte pair encoding: in a row of symbols, merge the neighbouring pair
+ * of lowest rank (the leftmost of equals) until no pair merges.
+ *
+ * What a symbol is (a byte, a character) and what a rank is (token id, line in a list of merges,
+ * place among the scores) is the caller's business. */
+#ifndef TOKENIZER_TOK_MERGE_H
+#define TOKENIZER_TOK_MERGE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+#define MERGE_NONE UINT32_MAX
+enum { MERGE_MAX_SYMBOL = (1 << 21) - 2 };
+
+/* Pairs, open addressing. A slot is left << 43 | right << 22 | merged, all ones when free. */
+typedef struct merge_table {
+    uint64_t *slot;
+    size_t mask;
+    uint32_t *rank; /* per slot; NULL: the rank is the merged symbol */
+} merge_table;
+
+/* A list of pairs while a vocabulary is opened. */
+typedef struct merge_pair {
+    uint32_t left, right, merged, rank;
+} merge_pair;
+typedef struct merge_list {
+    merge_pair *p;
+    size_t n, cap;
+} merge_list;
+bool merge_list_add(merge_list *l, merge_pair pair); /* false: out of memory */
+void merge_list_free(merge_list *l);
+/* The table, in `mem`. Of two equal pairs the first counts. All symbols <= MERGE_MAX_SYMBOL. */
+bool merge_table_build(merge_table *t, const merge_list *l, arena *mem);
+
+/* A row of symbols. */
+typedef struct merge_part {
+    uint32_t symbol;
+    uint32_t at; /* where it begins in the caller's text */
+} merge_part;
+
+/* Working memory, reusable from row to row. */
+typedef struct merge_work {
+    merge_part *part; /* [n] */
+    size_t n, cap;
+    struct merge_link *link;
+    size_t link_cap;
+    struct merge_candidate *heap;
+    size_t heap_n, heap_cap;
+    bool failed; /* out of memory; sticky */
+    merge_part room[64];
+} merge_work;
+
+void merge_work_init(merge_work *w);
+void merge_work_free(merge_work *w);
+void merge_work_add(merge_work *w, uint32_t symbol, size_t at);
+/* Merge part[0..n-1] in place; n becomes the number left. Time n log n at worst. */
+void merge_run(const merge_table *t, merge_work *w);
+
+#endif

@@ -1,0 +1,214 @@
+/* tok_tiktoken.c - .tiktoken files: one line per token, base64 of its bytes, a space, its id.
+ * The id is the rank: any two neighbours whose bytes together are a token merge, lowest id
+ * first.
+ *
+ * How text is split and what the special tokens are is not in the file; tok_named.c knows. */
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "tokenizer/tok_impl.h"
+#include "tokenizer/tok_named.h"
+
+static int digit_of(char c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Strict base64; returns the number of bytes or SIZE_MAX. `out` has room for 3/4 of the length. */
+static size_t decode_base64(str s, char *out) {
+    size_t n = 0, have = 0;
+    uint32_t bits = 0;
+    if (s.len == 0 || s.len % 4) return SIZE_MAX;
+    size_t len = s.len;
+    while (len > s.len - 2 && s.p[len - 1] == '=') len--;
+    for (size_t i = 0; i < len; i++) {
+        const int d = digit_of(s.p[i]);
+        if (d < 0) return SIZE_MAX;
+        bits = bits << 6 | (uint32_t)d;
+        have += 6;
+        if (have < 8) continue;
+        have -= 8;
+        out[n++] = (char)(bits >> have & 255);
+    }
+    return n;
+}
+
+typedef struct reader {
+    tok *t;
+    const char *path;
+    str *text; /* [room]; len 0: no such token */
+    size_t room, count;
+} reader;
+
+static status read_line(reader *r, str line, size_t number, err *e) {
+    size_t space = 0;
+    uint64_t id;
+    while (space < line.len && line.p[space] != ' ') space++;
+    if (space == line.len || !str_u64((str){line.p + space + 1, line.len - space - 1}, &id))
+        return err_set(e, RZ_EFORMAT, "%s:%zu: \"%.*s\", expected base64, a space and a number",
+                       r->path, number, STR_FMT(line));
+    if (id >= r->room)
+        return err_set(e, RZ_EFORMAT,
+                       "%s:%zu: id %llu, expected less than %zu in a file of this size", r->path,
+                       number, (unsigned long long)id, r->room);
+    if (r->text[id].len)
+        return err_set(e, RZ_EFORMAT, "%s:%zu: id %llu a second time", r->path, number,
+                       (unsigned long long)id);
+    char *bytes = arena_alloc(&r->t->mem, space + 1);
+    if (!bytes) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    const size_t n = decode_base64((str){line.p, space}, bytes);
+    if (n == SIZE_MAX || n == 0)
+        return err_set(e, RZ_EFORMAT, "%s:%zu: \"%.*s\", expected base64", r->path, number,
+                       STR_FMT(((str){line.p, space})));
+    r->text[id] = (str){bytes, n};
+    r->count++;
+    return RZ_OK;
+}
+
+static status read_lines(reader *r, str file, err *e) {
+    for (size_t number = 1; file.p && file.len; number++) {
+        str line = str_split(&file, '\n');
+        if (line.len && line.p[line.len - 1] == '\r') line.len--;
+        if (line.len) TRY(read_line(r, line, number, e));
+    }
+    if (r->count == 0) return err_set(e, RZ_EFORMAT, "%s: no tokens", r->path);
+    return RZ_OK;
+}
+
+/* Room for ids: gaps are for special tokens, so they are not many more than there are lines. */
+static size_t room_for(str file) {
+    size_t lines = 1;
+    for (size_t i = 0; i < file.len; i++) lines += file.p[i] == '\n';
+    const size_t most = MERGE_MAX_SYMBOL - 4096;
+    return lines + 4096 < most ? lines + 4096 : most;
+}
+
+static status put_special(reader *r, int32_t id, const char *text, bool plain, err *e) {
+    if ((size_t)id >= r->room || r->text[id].len)
+        return err_set(e, RZ_EFORMAT, "%s: id %d of the special token %s is taken or too large",
+                       r->path, (int)id, text);
+    const char *copy = arena_copy(&r->t->mem, text, strlen(text));
+    if (!copy) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    r->text[id] = str_of(copy);
+    r->t->type[id] = plain ? TOK_USER_DEFINED : TOK_CONTROL;
+    return RZ_OK;
+}
+
+static status put_specials(reader *r, const tok_named *v, bool agent, err *e) {
+    char text[64];
+    for (const named_token *s = v->token; s->text; s++)
+        TRY(put_special(r, s->id, s->text, s->plain, e));
+    for (const named_range *g = v->range; g && g->text; g++) {
+        const char *number = strstr(g->text, "%d");
+        for (int32_t id = g->first; id <= g->last; id++) {
+            snprintf(text, sizeof text, "%.*s%d%s", (int)(number - g->text), g->text,
+                     (int)(id - g->first + g->number), number + 2);
+            TRY(put_special(r, id, text, false, e));
+        }
+    }
+    for (int i = 0; agent && i < NAMED_AGENT_TOKENS; i++) {
+        const int32_t id = tok_named_agent(v, i, text);
+        TRY(put_special(r, id, text, false, e));
+    }
+    return RZ_OK;
+}
+
+status tok_text_bytes(tok *t, const str *text, const char *path, err *e) {
+    size_t total = 0;
+    for (size_t i = 0; i < t->n; i++) total += text[i].len;
+    if (total > UINT32_MAX)
+        return err_set(e, RZ_EFORMAT, "%s: the tokens are longer than 4 GiB", path);
+    t->byte_at = arena_zero(&t->mem, t->n + 1, sizeof *t->byte_at);
+    t->bytes = arena_alloc(&t->mem, total + 1);
+    if (!t->byte_at || !t->bytes) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    for (size_t i = 0; i < t->n; i++) {
+        if (text[i].len) memcpy(t->bytes + t->byte_at[i], text[i].p, text[i].len);
+        t->byte_at[i + 1] = t->byte_at[i] + (uint32_t)text[i].len;
+    }
+    return RZ_OK;
+}
+
+status tok_rank_merges(const tok *t, tok_index *x, merge_list *out, err *e) {
+    for (uint32_t id = 0; id < t->n; id++) {
+        const str s = x->text[id];
+        if (t->type[id] != TOK_NORMAL || s.len < 2) continue;
+        tok_index_begin(x, s);
+        for (size_t cut = 1; cut < s.len; cut++) {
+            const uint32_t left = tok_index_part(x, 0, cut);
+            if (left == TOK_NO_ID || t->type[left] != TOK_NORMAL) continue;
+            const uint32_t right = tok_index_part(x, cut, s.len);
+            if (right == TOK_NO_ID || t->type[right] != TOK_NORMAL) continue;
+            if (!merge_list_add(out, (merge_pair){left, right, id, id}))
+                return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+        }
+    }
+    return RZ_OK;
+}
+
+/* Tokens and types are there: the rest. */
+static status finish(reader *r, const tok_named *v, bool splintr, err *e) {
+    tok *t = r->t;
+    tok_index x = {0};
+    merge_list merges = {0};
+    status s = RZ_OK;
+    str pattern[NAMED_MAX_PATTERNS];
+    size_t n = 0;
+    const char *const *from = splintr && v->splintr_pattern[0] ? v->splintr_pattern : v->pattern;
+    for (; from[n]; n++) pattern[n] = str_of(from[n]);
+    if (!tok_index_init(&x, r->text, t->n))
+        return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    uint32_t other;
+    for (uint32_t id = 0; s >= 0 && id < t->n; id++)
+        if (t->type[id] == TOK_NORMAL && !tok_index_add(&x, id, &other))
+            s = err_set(e, RZ_EFORMAT, "%s: ids %u and %u have the same bytes", r->path,
+                        (unsigned)other, (unsigned)id);
+    for (uint32_t id = 0; s >= 0 && id < t->n; id++)
+        if (t->type[id] != TOK_NORMAL) tok_index_add(&x, id, &other); /* plain ones go first */
+    if (s >= 0) s = tok_text_bytes(t, r->text, r->path, e);
+    if (s >= 0) s = tok_rank_merges(t, &x, &merges, e);
+    const tok_bpe_options o = {r->path, pattern, n, true};
+    if (s >= 0) s = tok_bpe_init(t, &merges, &o, e);
+    if (s >= 0) {
+        tok_find_ends(t, &x);
+        s = tok_find_specials(t, e);
+    }
+    merge_list_free(&merges);
+    tok_index_done(&x);
+    return s;
+}
+
+static status read_all(reader *r, str file, const tok_named *v, bool agent, err *e) {
+    tok *t = r->t;
+    r->text = mem_array_zero(r->room, sizeof *r->text);
+    t->type = arena_zero(&t->mem, r->room, 1);
+    t->flags = arena_zero(&t->mem, r->room, 1);
+    if (!r->text || !t->type || !t->flags) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    TRY(read_lines(r, file, e));
+    for (size_t i = 0; i < r->room; i++) t->type[i] = r->text[i].len ? TOK_NORMAL : TOK_ABSENT;
+    TRY(put_specials(r, v, agent, e));
+    for (size_t i = 0; i < r->room; i++)
+        if (r->text[i].len) t->n = i + 1;
+    return RZ_OK;
+}
+
+status tok_open_tiktoken(tok **out, const char *path, str file, const tok_named *v, int variant,
+                         err *e) {
+    tok *t = mem_zero(sizeof *t);
+    if (!t) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    reader r = {t, path, NULL, room_for(file), 0};
+    status s = read_all(&r, file, v, variant & TOK_AGENT, e);
+    const int32_t special[TOK_SPECIAL_COUNT] = {
+        [RZ_BOS] = v->bos, [RZ_EOS] = v->eos, [RZ_EOT] = -1, [RZ_PAD] = v->pad, [RZ_UNK] = v->unk};
+    memcpy(t->special, special, sizeof special);
+    if (v->adds_bos) t->before[t->n_before++] = v->bos;
+    if (s >= 0) s = finish(&r, v, variant & TOK_SPLINTR, e);
+    mem_free(r.text);
+    if (s < 0) {
+        tok_close(t);
+        return s;
+    }
+    *out = t;
+    return RZ_OK;
+}

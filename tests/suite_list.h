@@ -1,0 +1,29 @@
+/* suite_list.h - every test suite; its file is tests/test_<name>.c. One: build/release/test name */
+#define SUITE_LIST(X)    \
+    X(base)              \
+    X(pool)              \
+    X(norm)              \
+    X(tok)               \
+    X(tok_bpe)           \
+    X(tok_files)         \
+    X(utf8)              \
+    X(ucd)               \
+    X(re)                \
+    X(re_split)          \
+    X(json)              \
+    X(yaml)              \
+    X(quant)             \
+    X(gguf)              \
+    X(gguf_bad)          \
+    X(safetensors)       \
+    X(hf_dir)            \
+    X(safetensors_write) \
+    X(sampler)           \
+    X(kv)                \
+    X(model)             \
+    X(engine)            \
+    X(synthetic)         \
+    X(http)              \
+    X(server)            \
+    X(kern)              \
+    X(ops) X(latent) X(args) X(cli)

@@ -1,0 +1,140 @@
+/* test.c - runs the suites of suite_list.h and counts.
+ *
+ *   test [--quick] [suite ...]
+ *
+ * The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed. */
+#include "test.h"
+
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    void (*fn)(void);
+} suites[] = {
+#define ROW(name) {#name, suite_##name},
+    SUITE_LIST(ROW)};
+
+static int n_passed, n_failed, n_skipped;
+static bool failed, skipped, quick;
+static const char *running;
+static char temp_dir[64];
+
+void test_fail(const char *file, int line, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    printf("%s:%d: %s: ", file, line, running);
+    vprintf(fmt, args);
+    printf("\n");
+    va_end(args);
+    failed = true;
+}
+
+void test_skip(const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    printf("skipped %s: ", running);
+    vprintf(fmt, args);
+    printf("\n");
+    va_end(args);
+    skipped = true;
+}
+
+void test_check_str(const char *file, int line, const char *a, const char *b) {
+    if (!a || !b || strcmp(a, b) != 0)
+        test_fail(file, line, "\"%s\" is not \"%s\"", a ? a : "(null)", b ? b : "(null)");
+}
+
+void test_run(const char *name, void (*fn)(void)) {
+    running = name;
+    failed = skipped = false;
+    fn();
+    if (failed) n_failed++;
+    else if (skipped) n_skipped++;
+    else n_passed++;
+    fflush(stdout);
+}
+
+bool test_thorough(void) { return !quick; }
+
+static char *rotating(void) {
+    static char paths[8][1024];
+    static int turn;
+    return paths[turn++ % 8];
+}
+
+const char *test_shared(const char *relative) {
+    const char *root = getenv("REALIZAR_SHARED");
+    char *path = rotating();
+    snprintf(path, 1024, "%s/%s", root ? root : "../shared", relative);
+    return access(path, R_OK) == 0 ? path : NULL;
+}
+
+void *test_read_file(const char *path, size_t *len) {
+    FILE *f = path ? fopen(path, "rb") : NULL;
+    if (!f) return NULL;
+    fseek(f, 0, SEEK_END);
+    const long size = ftell(f);
+    rewind(f);
+    char *p = malloc((size_t)size + 1);
+    if (p && fread(p, 1, (size_t)size, f) == (size_t)size) {
+        p[size] = 0;
+        *len = (size_t)size;
+    } else {
+        free(p);
+        p = NULL;
+    }
+    fclose(f);
+    return p;
+}
+
+const char *test_temp(const char *name) {
+    if (!temp_dir[0]) {
+        strcpy(temp_dir, "/tmp/realizar-test-XXXXXX");
+        if (!mkdtemp(temp_dir)) {
+            perror("mkdtemp");
+            exit(1);
+        }
+    }
+    char *path = rotating();
+    snprintf(path, 1024, "%s/%s", temp_dir, name);
+    return path;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
+    (void)st, (void)kind, (void)at;
+    remove(path);
+    return 0;
+}
+
+static void remove_temp(void) {
+    if (temp_dir[0]) nftw(temp_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static bool wanted(const char *name, int argc, char **argv) {
+    bool any = false;
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-') continue;
+        any = true;
+        if (strcmp(argv[i], name) == 0) return true;
+    }
+    return !any;
+}
+
+int main(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) quick |= strcmp(argv[i], "--quick") == 0;
+    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
+        if (!wanted(suites[i].name, argc, argv)) continue;
+        const int before = n_passed, bad = n_failed;
+        suites[i].fn();
+        printf("%-14s %4d ok%s\n", suites[i].name, n_passed - before,
+               n_failed > bad ? "   FAILED" : "");
+    }
+    remove_temp();
+    printf("%d passed, %d failed, %d skipped\n", n_passed, n_failed, n_skipped);
+    return n_failed ? 1 : 0;
+}

@@ -1,0 +1,60 @@
+/* test_synthetic.c - made-up models run like files do, and wrong names are named. */
+#include <math.h>
+#include <string.h>
+
+#include <realizar.h>
+
+#include "base/mem.h"
+#include "test.h"
+
+static void test_a_shape_runs(void) {
+    rz_model *m;
+    rz_session *s;
+    rz_error e = {0};
+    rz_model_info info;
+    REQUIRE(rz_model_open_synthetic(&m, "llama-15m", "Q8_0", NULL, &e) == RZ_OK);
+    rz_model_describe(m, &info);
+    CHECK(info.layers == 6 && info.width == 288 && info.vocab == 32000);
+    CHECK_STR(info.quant, "Q8_0");
+    CHECK_STR(info.name, "llama-15m");
+    const rz_token ids[] = {1, 500, 31999};
+    REQUIRE(rz_session_new(&s, m, 16, RZ_KV_AUTO, &e) == RZ_OK);
+    CHECK(rz_session_feed(s, ids, 3, &e) == RZ_OK);
+    CHECK(isfinite(rz_session_logits(s)[77]));
+    rz_session_free(s);
+    rz_model_close(m);
+}
+
+static void test_wrong_names_are_named(void) {
+    rz_model *m = NULL;
+    rz_error e = {0};
+    CHECK(rz_model_open_synthetic(&m, "llama-2t", "Q8_0", NULL, &e) == RZ_ENOTFOUND);
+    CHECK_STR(e.text, "synthetic: no shape is called \"llama-2t\"");
+    CHECK(rz_model_open_synthetic(&m, "llama-15m", "Q9", NULL, &e) == RZ_ENOTFOUND);
+    CHECK_STR(e.text, "synthetic: no type is called \"Q9\"");
+    CHECK(rz_model_open_synthetic(&m, "llama-15m", "I32", NULL, &e) == RZ_EUNSUPPORTED);
+    CHECK_STR(e.text, "synthetic: weights cannot be stored as I32");
+    CHECK(rz_model_open_synthetic(&m, "llama-15m", "Q4_K", NULL, &e) == RZ_EUNSUPPORTED);
+    CHECK_STR(e.text, "synthetic: rows of llama-15m are no whole blocks of Q4_K");
+    CHECK(m == NULL);
+    size_t n = 0;
+    while (rz_synthetic_name(n)) n++;
+    CHECK(n >= 5 && strcmp(rz_synthetic_name(2), "llama-1b") == 0);
+}
+
+static void test_no_memory_is_an_error(void) {
+    rz_model *m = NULL;
+    rz_error e = {0};
+    for (long n = 1; n <= 12; n++) {
+        mem_fail_at(n);
+        CHECK(rz_model_open_synthetic(&m, "llama-15m", "Q4_0", NULL, &e) == RZ_ENOMEM);
+        mem_fail_at(0);
+    }
+    CHECK(m == NULL);
+}
+
+void suite_synthetic(void) {
+    RUN(test_a_shape_runs);
+    RUN(test_wrong_names_are_named);
+    RUN(test_no_memory_is_an_error);
+}
