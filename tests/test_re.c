@@ -296,6 +296,12 @@ static const row syntax[] = {
     {"empty pattern", "", "abc", "0-0"},
     {"nullable loop", "(a|b*)+", "abc", "0-2,1-2"},
     {"nullable loop", "(|a)+", "aaa", "0-0,0-0"},
+    /* An empty turn ends its loop, also when what it passes must see the next character first. */
+    {"nullable loop, look", "(\\w?-?\?(?=())){2,}", "ab-", "0-2,1-2,2-2"},
+    {"nullable loop, look", "(?:\\w?-?\?(?!\\d)){2,}", "ab-", "0-2"},
+    {"nullable loop, look", "(?:-??\\b)+x", "-x", "0-2"},
+    {"look never reached", "(?=ab)a(?:(?=bc)){0}", "cabc", "1-2"},
+    {"look never reached", "(?=a(?=bc))a(?:(?=cd)){0}(?:(?<=xa)){0}", "xabcd", "1-2"},
     {"priority", "(a|ab)(c|bcd)", "abcd", "0-4,0-1,1-4"},
     {"lazy group", "<(.+?)>", "<a><b>", "0-3,1-2"},
 };
@@ -479,7 +485,7 @@ static bool batches_agree(re_work *many, re_work *one, str text, size_t batch) {
 }
 
 static void test_engines_agree_on_random_patterns(void) {
-    const int rounds = test_thorough() ? 4000 : 1500;
+    const int rounds = test_thorough() ? 12000 : 800;
     int compiled = 0, bad = 0;
     for (int i = 0; i < rounds && bad < 5; i++) {
         maker m = {.seed = (uint64_t)i * 7919 + 1};
@@ -490,6 +496,7 @@ static void test_engines_agree_on_random_patterns(void) {
         compiled++;
         for (int k = 0; k < N_ENGINE; k++) {
             const re_options opt = {.engine = engines[k], .step_budget = 200000};
+            if (engines[k] == RE_JIT) continue; /* what RE_AUTO takes whenever it can */
             if (k && re_compile(&r[k], str_of(m.out), &opt, NULL) < 0) continue;
             if (re_work_new(&w[k], r[k], NULL) < 0) continue;
         }

@@ -127,13 +127,10 @@ static bool begins_at_text_start(const re_tree *t, const re_node *n) {
 
 static status choose_engine(re *r, const re_options *opt, err *e) {
     const bool back_only = r->tree.backrefs || r->tree.atomics;
-    /* Look-arounds longer than a character go with the thread lists: one random pattern in
-     * thousands told the tables and the lists apart there. */
-    const bool tables = !back_only && r->n_look == 0;
     r->engine = opt->engine;
-    if (r->engine == RE_AUTO) r->engine = back_only ? RE_BACK : tables ? RE_DFA : RE_PIKE;
+    if (r->engine == RE_AUTO) r->engine = back_only ? RE_BACK : RE_DFA;
     if (r->engine == RE_JIT) r->engine = RE_DFA;
-    if ((back_only && r->engine != RE_BACK) || (!tables && r->engine == RE_DFA))
+    if (back_only && r->engine != RE_BACK)
         return err_set(e, RZ_EUNSUPPORTED, "regex: the engine asked for cannot run this pattern");
     if (r->engine != RE_DFA) return RZ_OK;
     if (r->forward.n <= COMPLETE_INST) {

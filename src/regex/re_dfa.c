@@ -2,7 +2,10 @@
  *
  * Closures go through instructions that consume nothing. What can be decided without the next
  * symbol is decided when a state is made; assertions that look ahead stay in the list and are
- * opened once the symbol is known, at their place in the order of priorities. */
+ * opened once the symbol is known, at their place in the order of priorities. Where such an
+ * assertion stands in a loop that can turn without consuming, the walk from it would take that turn
+ * a second time, by choices the first walk had not come to yet; there the state is the list of
+ * instructions the walk began at, and all of it is done again when the symbol is known. */
 #include <string.h>
 
 #include "base/mem.h"
@@ -45,6 +48,7 @@ status re_dfa_init(re_dfa *d, const re_prog *prog, const re_syms *y, unsigned n_
     *d = (re_dfa){.prog = prog,
                   .y = y,
                   .n_sym = (uint32_t)y->n << n_look,
+                  .n_look = n_look,
                   .entry = search ? prog->search : prog->start,
                   .all = all,
                   .limit = limit};
@@ -219,6 +223,18 @@ static uint32_t intern_state(re_dfa *d, const uint32_t *item, uint32_t n) {
     return s * d->n_sym;
 }
 
+/* The seeds themselves, each once, as the list of a state; returns its length. */
+static uint32_t list_seeds(re_dfa *d, const uint32_t *seed, uint32_t n_seed) {
+    uint32_t n = 1;
+    begin(d);
+    for (uint32_t i = 0; i < n_seed; i++) {
+        if (d->mark[seed[i]] == d->generation) continue;
+        d->mark[seed[i]] = d->generation;
+        d->list[n++] = seed[i];
+    }
+    return n;
+}
+
 /* The state reached at instructions seed[n] behind symbol `behind`. */
 static uint32_t make_state(re_dfa *d, const uint32_t *seed, uint32_t n_seed, unsigned behind) {
     uint32_t n = 1;
@@ -230,6 +246,7 @@ static uint32_t make_state(re_dfa *d, const uint32_t *seed, uint32_t n_seed, uns
         const uint8_t op = d->prog->inst[d->list[i]].op;
         pending = op == RE_OP_ASSERT || op == RE_OP_LOOK;
     }
+    if (pending && d->prog->empty_loop_ahead) n = list_seeds(d, seed, n_seed);
     d->list[0] = pending ? d->behind[behind] : 0;
     return intern_state(d, d->list, n);
 }
@@ -319,8 +336,10 @@ static uint32_t step_any(re_dfa *d, uint32_t row, unsigned sym, unsigned look) {
     return (t & ~RE_DFA_MATCH) == UNKNOWN * d->n_sym ? re_dfa_step(d, row, sym) : t;
 }
 
-static unsigned look_at(const re_dfa *d, const re_subject *s, size_t at) {
-    return d->n_sym > d->y->n ? s->look[at] : 0;
+/* The bits at `at` that this automaton knows: look-arounds that were simplified away, or that stand
+ * elsewhere in the pattern, have bits above them. */
+static unsigned look_at(const re_dfa *d, const uint16_t *look, size_t at) {
+    return d->n_look ? look[at] & ((1u << d->n_look) - 1) : 0;
 }
 
 status re_dfa_forward(re_dfa *d, const re_subject *s, size_t at, size_t *end, size_t *stop,
@@ -335,7 +354,7 @@ status re_dfa_forward(re_dfa *d, const re_subject *s, size_t at, size_t *end, si
     while (row != DEAD) {
         const size_t here = (size_t)(p - s->p);
         const unsigned sym = re_sym_at(s, here, &len);
-        const uint32_t t = step_any(d, row, sym, look_at(d, s, here));
+        const uint32_t t = step_any(d, row, sym, look_at(d, s->look, here));
         if (t == RE_DFA_FAILED) return no_memory(e);
         if (t & RE_DFA_MATCH) last = p;
         if (sym == s->y->edge) break;
@@ -353,7 +372,7 @@ status re_dfa_backward(re_dfa *d, const re_subject *s, size_t at, size_t from, s
     uint32_t row = re_dfa_start(d, d->prog->any_behind ? re_sym_at(s, at, &len) : 0);
     while (row != DEAD && row != RE_DFA_FAILED) {
         const unsigned sym = re_sym_before(s, at, &len);
-        const uint32_t t = step_any(d, row, sym, look_at(d, s, at));
+        const uint32_t t = step_any(d, row, sym, look_at(d, s->look, at));
         if (t == RE_DFA_FAILED) return no_memory(e);
         if (t & RE_DFA_MATCH) found = at;
         if (sym == s->y->edge || at - from < len || len == 0) break;
@@ -372,7 +391,7 @@ status re_dfa_mark(re_dfa *d, const re_subject *s, uint16_t *look, unsigned bit,
     if (row == RE_DFA_FAILED) return no_memory(e);
     for (;;) {
         const unsigned sym = backward ? re_sym_before(s, at, &len) : re_sym_at(s, at, &len);
-        const uint32_t t = step_any(d, row, sym, d->n_sym > d->y->n ? look[at] : 0);
+        const uint32_t t = step_any(d, row, sym, look_at(d, look, at));
         if (t == RE_DFA_FAILED) return no_memory(e);
         if (t & RE_DFA_MATCH) look[at] |= (uint16_t)(1u << bit);
         if (len == 0) return RZ_OK;

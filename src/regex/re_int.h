@@ -191,6 +191,7 @@ typedef struct re_prog {
     bool any_behind; /* has assertions that look at the previous symbol */
     bool any_look;   /* has look-arounds answered by the oracle */
     bool any_ahead;
+    bool empty_loop_ahead; /* a loop that can turn without consuming holds one that looks ahead */
     bool nullable;
 } re_prog;
 

@@ -14,6 +14,7 @@ typedef struct emitter {
     re_prog_options opt;
     bool reverse; /* of the part being written */
     size_t steps;
+    uint32_t n_ahead; /* conditions that need the next symbol, so far */
     bool full, nomem;
 } emitter;
 
@@ -99,9 +100,10 @@ static bool emit_plus(emitter *m, const re_node *x, bool lazy) {
     const bool guarded = m->opt.bodies && re_nullable(x);
     const uint32_t loop = m->p->n_loop;
     uint32_t leave = 0;
-    const uint32_t start = m->p->n;
+    const uint32_t start = m->p->n, n_ahead = m->n_ahead;
     if (guarded && (m->p->n_loop++, !add_op(m, RE_OP_LOOP, loop))) return false;
     if (!emit(m, x)) return false;
+    m->p->empty_loop_ahead |= m->n_ahead > n_ahead && re_nullable(x);
     if (guarded) {
         leave = m->p->n;
         if (!add_op(m, RE_OP_LEAVE, loop)) return false;
@@ -173,6 +175,7 @@ static bool emit_assert(emitter *m, const re_node *n) {
         i.how = n->how == RE_AHEAD ? (uint8_t)RE_BEHIND : (uint8_t)RE_AHEAD;
     m->p->any_behind |= i.how != RE_AHEAD;
     m->p->any_ahead |= i.how != RE_BEHIND;
+    m->n_ahead += i.how != RE_BEHIND;
     return add(m, i);
 }
 
@@ -202,6 +205,7 @@ static bool emit(emitter *m, const re_node *n) {
             return add_op(m, RE_OP_ATOMIC, 0) && emit_body(m, n->child, m->reverse);
         case RE_N_LOOK:
             m->p->any_look = true;
+            m->n_ahead++;
             if (!add(m, (re_inst){.op = RE_OP_LOOK, .neg = n->neg, .flag = n->behind, .arg = n->a}))
                 return false;
             return !m->opt.bodies || emit_body(m, n->child, n->behind);

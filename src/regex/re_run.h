@@ -18,6 +18,7 @@ typedef struct re_dfa {
     const re_prog *prog;
     const re_syms *y;
     uint32_t n_sym;  /* row length: y->n times the combinations of look-around bits */
+    unsigned n_look; /* those bits */
     uint32_t entry;  /* prog->start or prog->search */
     bool all;        /* a match does not end what has lower priority: any match, the longest */
     bool complete;   /* every entry is computed: read-only, shared by threads */

@@ -27,13 +27,19 @@ bool re_set_add_all(arena *a, re_set *s, const re_set *other) {
     return true;
 }
 
+typedef struct target {
+    arena *a;
+    re_set *s;
+} target;
+
+static bool add_range(void *arg, uint32_t lo, uint32_t hi) {
+    const target *t = arg;
+    return re_set_add(t->a, t->s, lo, hi);
+}
+
 bool re_set_add_ucd(arena *a, re_set *s, ucd_set named) {
-    for (uint32_t cp = 0; cp <= UCD_MAX;) {
-        const uint32_t end = ucd_set_change(named, cp);
-        if (ucd_set_has(named, cp) && !re_set_add(a, s, cp, end - 1)) return false;
-        cp = end;
-    }
-    return true;
+    target t = {a, s};
+    return ucd_set_ranges(named, add_range, &t);
 }
 
 static int by_lo(const void *a, const void *b) {

@@ -192,27 +192,30 @@ bool ucd_set_has(ucd_set s, uint32_t cp) {
     return has_record(s, record(cp));
 }
 
-uint32_t ucd_set_change(ucd_set s, uint32_t cp) {
-    if (cp > UCD_MAX || s.kind == UCD_SET_ANY) return UCD_MAX + 1;
-    if (s.kind == UCD_SET_ASCII) return cp < 0x80 ? 0x80 : UCD_MAX + 1;
-    const bool in = has_record(s, record(cp));
-    uint16_t same = UINT16_MAX;  /* a block seen from its start to have no change */
-    uint32_t known = UINT32_MAX; /* a record known to be no change */
-    while (cp <= UCD_MAX) {
-        const uint16_t number = ucd_stage1[cp / UCD_BLOCK];
-        const uint16_t *block = ucd_stage2 + (size_t)number * UCD_BLOCK;
-        const uint32_t first = cp % UCD_BLOCK;
-        if (number != same) {
-            for (uint32_t i = first; i < UCD_BLOCK; i++) {
-                if (block[i] == known) continue;
-                if (has_record(s, &ucd_records[block[i]]) != in) return cp - first + i;
-                known = block[i];
-            }
-            if (first == 0) same = number;
+/* Blocks repeat for long stretches of the code space: one seen to be uniform is passed at once. */
+bool ucd_set_ranges(ucd_set s, ucd_range_fn *range, void *arg) {
+    if (s.kind == UCD_SET_ANY) return range(arg, 0, UCD_MAX);
+    if (s.kind == UCD_SET_ASCII) return range(arg, 0, 0x7F);
+    uint32_t lo = 0, known = UINT32_MAX, uniform = UINT32_MAX; /* record and block just judged */
+    bool in = false, judged = false;
+    for (uint32_t b = 0; b < UCD_N_BLOCK; b++) {
+        if (ucd_stage1[b] == uniform) continue;
+        const uint16_t *block = ucd_stage2 + (size_t)ucd_stage1[b] * UCD_BLOCK;
+        bool changed = false;
+        for (uint32_t i = 0; i < UCD_BLOCK; i++) {
+            if (block[i] == known) continue;
+            known = block[i];
+            judged = has_record(s, &ucd_records[known]);
+            if (judged == in) continue;
+            const uint32_t cp = b * UCD_BLOCK + i;
+            if (in && !range(arg, lo, cp - 1)) return false;
+            lo = cp;
+            in = judged;
+            changed |= i > 0;
         }
-        cp += UCD_BLOCK - first;
+        uniform = changed ? UINT32_MAX : ucd_stage1[b];
     }
-    return UCD_MAX + 1;
+    return !in || range(arg, lo, UCD_MAX);
 }
 
 uint32_t ucd_cased_from(uint32_t cp) {

@@ -63,9 +63,10 @@ typedef struct ucd_set {
 /* false when no set has that name. */
 bool ucd_set_find(str name, ucd_set *out);
 bool ucd_set_has(ucd_set s, uint32_t cp);
-/* First code point >= cp whose membership differs from cp's, or UCD_MAX + 1: walks a set by
- * ranges without looking at each code point. */
-uint32_t ucd_set_change(ucd_set s, uint32_t cp);
+/* Calls `range` for every range of the set, both ends included, in order and apart from each other,
+ * until it returns false; then false. */
+typedef bool ucd_range_fn(void *arg, uint32_t lo, uint32_t hi);
+bool ucd_set_ranges(ucd_set s, ucd_range_fn *range, void *arg);
 /* First code point >= cp that has case variants, or UCD_MAX + 1. */
 uint32_t ucd_cased_from(uint32_t cp);
 
