@@ -217,7 +217,21 @@ RZ_API rz_status rz_generate(rz_model *m, const char *prompt, const rz_params *p
 
 typedef struct rz_session rz_session; /* one timeline: cache + position */
 
-typedef enum rz_kv { RZ_KV_AUTO, RZ_KV_F32, RZ_KV_F16 } rz_kv; /* AUTO: F32 for F32 weights */
+/* How keys and values are kept. AUTO: F32 for F32 weights, else F16. Q8_0 and Q4_0, blocks of 32
+ * with a scale, are RZ_EUNSUPPORTED for models with latent attention. */
+typedef enum rz_kv {
+    RZ_KV_AUTO,
+    RZ_KV_F32,
+    RZ_KV_F16,
+    RZ_KV_BF16,
+    RZ_KV_Q8_0,
+    RZ_KV_Q4_0
+} rz_kv;
+
+/* Bytes that one token takes in a cache of that kind, all layers; 0 when `kv` is none. */
+RZ_API uint64_t rz_model_kv_bytes(const rz_model *m, rz_kv kv);
+/* "q8_0"; of AUTO what it means for this model. NULL when `kv` is none. */
+RZ_API const char *rz_model_kv_name(const rz_model *m, rz_kv kv);
 
 /* `context` 0 = the model's own. */
 RZ_API rz_status rz_session_new(rz_session **out, rz_model *m, size_t context, rz_kv kv,

@@ -20,6 +20,7 @@
     X(safetensors_write) \
     X(sampler)           \
     X(kv)                \
+    X(kv_types)          \
     X(model)             \
     X(engine)            \
     X(synthetic)         \

@@ -153,7 +153,7 @@ static void check_store(void) {
     float x[100];
     uint8_t a[400], b[400];
     for (size_t n = 1; n <= 100; n++)
-        for (int type = KV_F32; type <= KV_F16; type++) {
+        for (int type = KV_F32; type <= KV_BF16; type++) {
             fill(x, n, any_number);
             x[n / 2] = 65520.0f;
             memset(a, 7, sizeof a), memset(b, 7, sizeof b);
@@ -163,6 +163,33 @@ static void check_store(void) {
 }
 
 static void test_cache_bits_agree(void) { each_table(check_store); }
+
+/* Pages of random bytes whose scales are numbers. */
+static void check_load(void) {
+    enum { K_MOST = 100, BYTES = K_MOST * KERN_PAGE * 4 + 4096 };
+    uint8_t *page = malloc(BYTES);
+    float *out[2] = {malloc(K_MOST * KERN_PAGE * 4), malloc(K_MOST * KERN_PAGE * 4)};
+    const kern *k[2] = {scalar, other};
+    for (uint32_t i = 0; i < BYTES / 2; i++) {
+        const uint16_t half = (uint16_t)(rng_below(&seed, 65536) & 0xbbff); /* below 2 */
+        memcpy(page + 2 * i, &half, sizeof half);
+    }
+    for (uint32_t K = 1; K <= K_MOST; K += K < 34 ? 1 : 11)
+        for (int type = KV_F32; type < KV_TYPE_COUNT; type++)
+            for (int values = 0; values < 2; values++) {
+                const size_t bytes = K * KERN_PAGE * sizeof(float);
+                for (int i = 0; i < 2; i++) {
+                    memset(out[i], 7, bytes);
+                    if (values) k[i]->load_values(out[i], page, (kv_type)type, K % 5, 32, K);
+                    else k[i]->load_keys(out[i], page, (kv_type)type, K);
+                }
+                CHECK_MSG(same(out[0], out[1], bytes), "%s %s of %s K=%u", other->name,
+                          values ? "values" : "keys", kv_type_name((kv_type)type), K);
+            }
+    free(page), free(out[0]), free(out[1]);
+}
+
+static void test_loaded_pages_agree(void) { each_table(check_load); }
 
 /* A page of one head in both types, and queries, scores, results of R rows. */
 typedef struct page_case {
@@ -179,7 +206,7 @@ static void page_agrees(page_case *c, uint32_t R, uint32_t K, kv_type type) {
     fill(c->cache, K * KERN_PAGE, tame_number);
     fill(c->query[0], KERN_QUERIES * 256, tame_number);
     fill(c->out[0][0], KERN_QUERIES * 256, tame_number);
-    scalar->kv_store(c->half, KV_F16, c->cache, K * KERN_PAGE);
+    scalar->kv_store(c->half, type == KV_BF16 ? KV_BF16 : KV_F16, c->cache, K * KERN_PAGE);
     memcpy(c->out[1], c->out[0], sizeof c->out[0]);
     for (uint32_t r = 0; r < R; r++) {
         q[r] = c->query[r];
@@ -222,6 +249,7 @@ static void check_pages(void) {
         for (uint32_t R = 1; R <= KERN_QUERIES; R += i % 4 == 3 ? 1 : 5) {
             page_agrees(c, R, size[i], KV_F32);
             page_agrees(c, R, size[i], KV_F16);
+            page_agrees(c, R, size[i], KV_BF16);
         }
     free(c);
 }
@@ -361,6 +389,7 @@ void suite_kern(void) {
     RUN(test_quantize_bits_agree);
     RUN(test_quantize_is_its_definition);
     RUN(test_cache_bits_agree);
+    RUN(test_loaded_pages_agree);
     RUN(test_attention_bits_agree);
     RUN(test_product_bits_agree_and_stay_inside);
     RUN(test_largest_integers_do_not_saturate);

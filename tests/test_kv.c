@@ -5,7 +5,7 @@
 #include "runtime/kv.h"
 #include "test.h"
 
-static const model tiny = {.cache_width = 16};
+static const model tiny = {.cache_bytes = {[KV_F16] = 32}};
 
 static void test_reserve_is_all_or_nothing(void) {
     kv_pool pages;
@@ -33,7 +33,7 @@ static void test_reserve_is_all_or_nothing(void) {
 }
 
 static void test_sizes_that_overflow_are_refused(void) {
-    const model huge = {.cache_width = UINT32_MAX};
+    const model huge = {.cache_bytes = {[KV_F32] = UINT32_MAX}};
     kv_pool pages;
     err e = {0};
     CHECK(kv_pool_init(&pages, &huge, KV_F32, UINT32_MAX, &e) < 0);
@@ -44,7 +44,20 @@ static void test_sizes_that_overflow_are_refused(void) {
     }
 }
 
+static void test_a_latent_cache_is_not_quantized(void) {
+    const model latent = {.cache_bytes = {32, 16, 16, 34, 18}, .float_cache = true};
+    kv_pool pages;
+    err e = {0};
+    for (int t = KV_F32; t < KV_TYPE_COUNT; t++) {
+        const status s = kv_pool_init(&pages, &latent, (kv_type)t, 4, &e);
+        CHECK(s == (t < KV_Q8_0 ? RZ_OK : RZ_EUNSUPPORTED));
+        if (s == RZ_OK) kv_pool_done(&pages);
+    }
+    CHECK_STR(e.text, "kv: latent attention keeps its cache as f32, f16 or bf16, not as q4_0");
+}
+
 void suite_kv(void) {
     RUN(test_reserve_is_all_or_nothing);
     RUN(test_sizes_that_overflow_are_refused);
+    RUN(test_a_latent_cache_is_not_quantized);
 }

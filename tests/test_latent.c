@@ -175,7 +175,9 @@ static timeline new_timeline(const latent_config *a, uint32_t n) {
 static void drop_timeline(timeline *t) { free(t->latent), free(t->k), free(t->q), free(t->out); }
 
 static double stored(kv_type t, float f) {
-    return (double)(t == KV_F32 ? f : quant_f16_to_f32(quant_f32_to_f16(f)));
+    if (t == KV_F32) return (double)f;
+    return (double)(t == KV_BF16 ? quant_bf16_to_f32(quant_f32_to_bf16(f))
+                                 : quant_f16_to_f32(quant_f32_to_f16(f)));
 }
 
 static void naive_row(const timeline *t, const latent_config *a, kv_type type, uint32_t pos,
@@ -267,7 +269,7 @@ static void test_latent_attention_is_softmax_of_products(void) {
         const uint32_t wide = shape[i].rank + shape[i].rope;
         const latent_config a = {shape[i].H, shape[i].rank, shape[i].rope,
                                  1.0f / sqrtf((float)wide)};
-        for (int type = KV_F32; type <= KV_F16; type++) {
+        for (int type = KV_F32; type <= KV_BF16; type++) {
             check_attend(&a, (kv_type)type, 1, 1);
             check_attend(&a, (kv_type)type, 33, 5);
             check_attend(&a, (kv_type)type, 97, 64);

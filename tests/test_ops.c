@@ -418,12 +418,31 @@ static timeline new_timeline(const attend_config *a, uint32_t n) {
 
 static void drop_timeline(timeline *t) { free(t->k), free(t->v), free(t->q), free(t->out); }
 
-static double half_of(kv_type t, float f) {
-    return (double)(t == KV_F32 ? f : quant_f16_to_f32(quant_f32_to_f16(f)));
+/* x[n] as a cache of that type gives it back: heads of K values. */
+static float *as_stored(kv_type t, const float *x, size_t n, uint32_t K) {
+    float *y = malloc(n * sizeof *y);
+    for (size_t i = 0; i < n; i++)
+        y[i] = t == KV_F32   ? x[i]
+               : t == KV_F16 ? quant_f16_to_f32(quant_f32_to_f16(x[i]))
+                             : quant_bf16_to_f32(quant_f32_to_bf16(x[i]));
+    if (!kv_is_quantized(t)) return y;
+    const quant_info *q = quant_get(t == KV_Q8_0 ? QUANT_Q8_0 : QUANT_Q4_0);
+    for (size_t head = 0; head < n; head += K)
+        for (uint32_t k = 0; k < K; k += 32) {
+            const size_t some = K - k < 32 ? K - k : 32;
+            float block[32] = {0};
+            uint8_t stored[64];
+            memcpy(block, x + head + k, some * sizeof *x);
+            q->from_float(block, stored, 32);
+            q->to_float(stored, block, 32);
+            memcpy(y + head + k, block, some * sizeof *y);
+        }
+    return y;
 }
 
-static void naive_row(const timeline *t, const attend_config *a, kv_type type, uint32_t pos,
-                      uint32_t h, double *out) {
+/* With keys and values as the cache gives them back. */
+static void naive_row(const timeline *t, const attend_config *a, uint32_t pos, uint32_t h,
+                      double *out) {
     const uint32_t g = h / (a->H / a->G);
     const uint32_t lo = a->window && pos + 1 > a->window ? pos + 1 - a->window : 0;
     double *s = malloc((pos + 1) * sizeof *s), most = -INFINITY, sum = 0;
@@ -431,7 +450,7 @@ static void naive_row(const timeline *t, const attend_config *a, kv_type type, u
         double dot = 0;
         for (uint32_t d = 0; d < a->K; d++)
             dot += (double)t->q[((size_t)pos * a->H + h) * a->K + d] *
-                   half_of(type, t->k[((size_t)j * a->G + g) * a->K + d]);
+                   (double)t->k[((size_t)j * a->G + g) * a->K + d];
         s[j] = dot * (double)a->scale;
         if (a->softcap > 0) s[j] = (double)a->softcap * tanh(s[j] / (double)a->softcap);
         most = fmax(most, s[j]);
@@ -441,7 +460,7 @@ static void naive_row(const timeline *t, const attend_config *a, kv_type type, u
         const double p = exp(s[j] - most);
         sum += p;
         for (uint32_t d = 0; d < a->K; d++)
-            out[d] += p * half_of(type, t->v[((size_t)j * a->G + g) * a->K + d]);
+            out[d] += p * (double)t->v[((size_t)j * a->G + g) * a->K + d];
     }
     for (uint32_t d = 0; d < a->K; d++) out[d] /= sum;
     free(s);
@@ -464,9 +483,12 @@ static void check_attend(const attend_config *a, kv_type type, uint32_t n, uint3
     for (uint32_t i = 0; i < n; i += step) feed(&b, &c, 2, a, &t, i, n - i < step ? n - i : step);
     double worst = 0;
     double *want = malloc(a->K * sizeof *want);
+    timeline stored = t;
+    stored.k = as_stored(type, t.k, (size_t)n * a->G * a->K, a->K);
+    stored.v = as_stored(type, t.v, (size_t)n * a->G * a->K, a->K);
     for (uint32_t i = 0; i<n; i += n> 100 ? 13 : 1)
         for (uint32_t h = 0; h < a->H; h++) {
-            naive_row(&t, a, type, i, h, want);
+            naive_row(&stored, a, i, h, want);
             for (uint32_t d = 0; d < a->K; d++)
                 worst =
                     fmax(worst, fabs(want[d] - (double)t.out[((size_t)i * a->H + h) * a->K + d]));
@@ -483,7 +505,7 @@ static void check_attend(const attend_config *a, kv_type type, uint32_t n, uint3
     memset(again.out, 0, (size_t)n * a->H * a->K * sizeof *again.out);
     for (uint32_t i = 0; i < n; i++) feed(&b3, &c, 3, a, &again, i, 1);
     CHECK(same(t.out, again.out, (size_t)n * a->H * a->K));
-    free(want), free(again.out);
+    free(want), free(again.out), free(stored.k), free(stored.v);
     drop_timeline(&t);
     close_cache(&c);
     close_bench(&b);
@@ -501,7 +523,7 @@ static void test_attention_is_softmax_of_products(void) {
         const attend_config a = {shape[i].H,      shape[i].G,
                                  shape[i].K,      1.0f / sqrtf((float)shape[i].K),
                                  shape[i].window, shape[i].softcap};
-        for (int type = KV_F32; type <= KV_F16; type++) {
+        for (int type = KV_F32; type < KV_TYPE_COUNT; type++) {
             check_attend(&a, (kv_type)type, 1, 1);
             check_attend(&a, (kv_type)type, 33, 5);
             check_attend(&a, (kv_type)type, 97, 64);
@@ -512,8 +534,10 @@ static void test_attention_is_softmax_of_products(void) {
 static void test_attention_over_several_chunks(void) {
     const attend_config a = {4, 2, 16, 0.25f, 0, 0}, w = {2, 1, 16, 0.25f, 1500, 0};
     check_attend(&a, KV_F32, 1100, 500);
+    check_attend(&a, KV_Q8_0, 1100, 500);
     if (!test_thorough()) return;
-    check_attend(&a, KV_F16, 2300, 700);
+    for (int type = KV_F16; type < KV_TYPE_COUNT; type++)
+        check_attend(&a, (kv_type)type, 2300, 700);
     check_attend(&w, KV_F16, 2300, 700);
 }
 
@@ -552,6 +576,13 @@ static void test_slab_layout_checks_sizes(void) {
     kv_slab s = {.type = KV_F16, .n_layer = 2, .G = 3, .K = 64};
     REQUIRE(kv_slab_layout(&s, NULL) == RZ_OK);
     CHECK(s.layer_bytes == 2ull * 3 * 64 * KV_PAGE_TOKENS * 2 && s.page_bytes == 2 * s.layer_bytes);
+    /* 17 values are one block of 32: 34 or 18 bytes. */
+    s = (kv_slab){.type = KV_Q8_0, .n_layer = 1, .G = 3, .K = 17};
+    REQUIRE(kv_slab_layout(&s, NULL) == RZ_OK);
+    CHECK(s.page_bytes == 2ull * 3 * 34 * KV_PAGE_TOKENS);
+    CHECK(kv_head_bytes(KV_Q4_0, 33) == 36 && kv_head_bytes(KV_BF16, 33) == 66);
+    CHECK_STR(kv_type_name(KV_Q4_0), "q4_0");
+    CHECK(kv_type_name(KV_TYPE_COUNT) == NULL);
     err e = {0};
     s.n_layer = 0;
     CHECK(kv_slab_layout(&s, &e) == RZ_EINVAL);

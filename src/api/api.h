@@ -19,7 +19,7 @@ struct rz_model {
 };
 
 /* RZ_KV_AUTO: full precision for full-precision weights, halves otherwise. */
-kv_type api_kv_type(const rz_model *m, rz_kv kv);
+status api_kv_type(const rz_model *m, rz_kv kv, kv_type *out, err *e);
 /* Tokens exist in the model's vocabulary, and there is at least one. */
 status api_check_ids(const rz_model *m, const rz_token *ids, size_t n, err *e);
 /* Settings are numbers in range, lists are there when their counts say so. */

@@ -58,9 +58,17 @@ status api_take_struct(void *ours, size_t our_size, const void *theirs, const ch
     return RZ_OK;
 }
 
-kv_type api_kv_type(const rz_model *m, rz_kv kv) {
-    if (kv == RZ_KV_AUTO) return m->m->main_type == QUANT_F32 ? KV_F32 : KV_F16;
-    return kv == RZ_KV_F32 ? KV_F32 : KV_F16;
+status api_kv_type(const rz_model *m, rz_kv kv, kv_type *out, err *e) {
+    static const kv_type type[] = {[RZ_KV_F32] = KV_F32,
+                                   [RZ_KV_F16] = KV_F16,
+                                   [RZ_KV_BF16] = KV_BF16,
+                                   [RZ_KV_Q8_0] = KV_Q8_0,
+                                   [RZ_KV_Q4_0] = KV_Q4_0};
+    if ((unsigned)kv >= sizeof type / sizeof *type)
+        return err_set(e, RZ_EINVAL, "kv is %d, expected an rz_kv", (int)kv);
+    const kv_type automatic = m->m->main_type == QUANT_F32 ? KV_F32 : KV_F16;
+    *out = kv == RZ_KV_AUTO ? automatic : type[kv];
+    return RZ_OK;
 }
 
 status api_check_ids(const rz_model *m, const rz_token *ids, size_t n, err *e) {

@@ -39,7 +39,8 @@ rz_status rz_engine_new(rz_engine **out, rz_model *m, const rz_engine_options *g
     if (!out || !m) return err_set(e, RZ_EINVAL, "rz_engine_new: a pointer is NULL");
     rz_engine_options opt;
     TRY(api_take_struct(&opt, sizeof opt, given, "rz_engine_options", e));
-    engine_config c = {.kv = api_kv_type(m, opt.kv)};
+    engine_config c = {0};
+    TRY(api_kv_type(m, opt.kv, &c.kv, e));
     TRY(take_count("context", opt.context, m->m->c.C, m->m->c.C, &c.context, e));
     TRY(take_count("batch_tokens", opt.batch_tokens, DEFAULT_BATCH, MAX_BATCH, &c.batch_tokens, e));
     TRY(take_count("max_requests", opt.max_requests, DEFAULT_REQUESTS, MAX_REQUESTS,

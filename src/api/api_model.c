@@ -138,6 +138,16 @@ void rz_model_describe(const rz_model *m, rz_model_info *out) {
     };
 }
 
+uint64_t rz_model_kv_bytes(const rz_model *m, rz_kv kv) {
+    kv_type type;
+    return api_kv_type(m, kv, &type, NULL) < 0 ? 0 : m->m->cache_bytes[type];
+}
+
+const char *rz_model_kv_name(const rz_model *m, rz_kv kv) {
+    kv_type type;
+    return api_kv_type(m, kv, &type, NULL) < 0 ? NULL : kv_type_name(type);
+}
+
 rz_status rz_model_tensor(const rz_model *m, size_t i, rz_tensor_desc *out) {
     if (i >= m->file->n_tensor) return RZ_EINVAL;
     const tensor_info *t = &m->file->tensor[i];

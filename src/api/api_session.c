@@ -7,7 +7,9 @@ rz_status rz_session_new(rz_session **out, rz_model *m, size_t context, rz_kv kv
     if (context > m->m->c.C)
         return err_set(e, RZ_EINVAL, "context is %zu, this model was made for at most %u", context,
                        m->m->c.C);
-    return session_new(out, m->m, m->workers, (uint32_t)context, api_kv_type(m, kv), e);
+    kv_type type;
+    TRY(api_kv_type(m, kv, &type, e));
+    return session_new(out, m->m, m->workers, (uint32_t)context, type, e);
 }
 
 void rz_session_free(rz_session *s) { session_free(s); }

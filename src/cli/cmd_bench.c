@@ -229,13 +229,6 @@ static status prepare(bench *b, rz_model *m, size_t deepest, err *e) {
     return rz_session_new(&b->session, m, b->context, (rz_kv)a->compute.kv, e);
 }
 
-static const char *kv_name(const bench *b) {
-    static const char *const name[] = {"", "f32", "f16"};
-    const int kv = b->a->compute.kv;
-    if (kv == RZ_KV_AUTO) return name[strcmp(b->info.quant, "F32") == 0 ? RZ_KV_F32 : RZ_KV_F16];
-    return name[kv];
-}
-
 static void print_report(bench *b, const rz_model *m, uint64_t logits, uint64_t tokens, buf *out) {
     char name[128];
     buf summary = BUF_INIT;
@@ -245,7 +238,7 @@ static void print_report(bench *b, const rz_model *m, uint64_t logits, uint64_t 
                             .model = name,
                             .quant = b->info.quant,
                             .arch = b->info.arch,
-                            .kv = kv_name(b),
+                            .kv = rz_model_kv_name(m, (rz_kv)b->a->compute.kv),
                             .summary = buf_cstr(&summary) ? buf_cstr(&summary) : "",
                             .params = b->info.params,
                             .weight_bytes = b->info.weight_bytes,
@@ -290,6 +283,7 @@ static status take_model(bench_args *a, const cmd_call *c, size_t *used, err *e)
 
 static status open_model(const bench_args *a, rz_model **m, err *e) {
     if (!a->synthetic) return model_arg_open(&a->model, &a->compute, m, e);
+    TRY(compute_arg_check(&a->compute, e));
     rz_model_options opt = RZ_MODEL_INIT;
     opt.threads = a->compute.threads;
     return rz_model_open_synthetic(m, a->synthetic, a->type, &opt, e);

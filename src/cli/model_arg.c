@@ -34,15 +34,35 @@ const arg_option model_arg_options[] = {
         .max = 1 << 30, .value = "N",                                                       \
         .help = "longest prompt and answer in tokens; 0 = the model's own", .fallback = "0" \
     }
+/* The words are in the order of rz_kv. llama.cpp's names say the same for keys and values apart. */
+#define KV_WORDS "auto|f32|f16|bf16|q8_0|q4_0"
 #define KV_TYPE(otherwise)                                                                         \
     {                                                                                              \
-        .name = "kv-type", .kind = ARG_CHOICE, .at = offsetof(compute_arg, kv),                    \
-        .value = "auto|f32|f16",                                                                   \
-        .help = "how keys and values are kept; auto = as the weights are", .fallback = (otherwise) \
+        .name = "kv-type", .kind = ARG_CHOICE, .at = offsetof(compute_arg, kv), .value = KV_WORDS, \
+        .help = "how keys and values are kept; auto = f32 for f32 weights, else f16",              \
+        .fallback = (otherwise)                                                                    \
+    }
+#define CACHE_TYPES                                                                         \
+    {.name = "cache-type-k",                                                                \
+     .kind = ARG_CHOICE,                                                                    \
+     .at = offsetof(compute_arg, kv),                                                       \
+     .value = KV_WORDS,                                                                     \
+     .help = "the same as --kv-type"},                                                      \
+    {                                                                                       \
+        .name = "cache-type-v", .kind = ARG_CHOICE, .at = offsetof(compute_arg, kv_values), \
+        .value = KV_WORDS, .help = "must be what --cache-type-k is", .fallback = "auto"     \
     }
 
-const arg_option compute_arg_options[] = {THREADS, CTX, KV_TYPE("auto"), {.name = NULL}};
-const arg_option compute_arg_options_f32[] = {THREADS, CTX, KV_TYPE("f32"), {.name = NULL}};
+const arg_option compute_arg_options[] = {
+    THREADS, CTX, KV_TYPE("auto"), CACHE_TYPES, {.name = NULL}};
+const arg_option compute_arg_options_f32[] = {
+    THREADS, CTX, KV_TYPE("f32"), CACHE_TYPES, {.name = NULL}};
+
+status compute_arg_check(const compute_arg *c, err *e) {
+    if (c->kv_values == RZ_KV_AUTO || c->kv_values == c->kv) return RZ_OK;
+    return err_set(e, RZ_EINVAL,
+                   "--cache-type-v: keys and values are kept alike, give --kv-type instead");
+}
 
 status model_arg_take(model_arg *a, const arg_list *rest, size_t *used, err *e) {
     if (a->demo && a->path)
@@ -92,6 +112,7 @@ static int show_progress(void *ud, const rz_progress *p) {
 }
 
 status model_arg_open(const model_arg *a, const compute_arg *c, rz_model **out, err *e) {
+    if (c) TRY(compute_arg_check(c, e));
     progress g = {os_now_ns(), 0, os_is_terminal(STDERR_FILENO)};
     rz_model_options opt = RZ_MODEL_INIT;
     opt.threads = c ? c->threads : 1;

@@ -13,11 +13,15 @@ extern const arg_option model_arg_options[]; /* --model, --demo */
 typedef struct compute_arg {
     int threads;
     size_t ctx;
-    int kv; /* rz_kv */
+    int kv, kv_values; /* rz_kv; the second AUTO or the same, see compute_arg_check */
 } compute_arg;
-extern const arg_option compute_arg_options[]; /* --threads, --ctx, --kv-type */
+/* --threads, --ctx, --kv-type, --cache-type-k, --cache-type-v */
+extern const arg_option compute_arg_options[];
 /* The same with --kv-type f32 as the default: for commands whose numbers are compared. */
 extern const arg_option compute_arg_options_f32[];
+
+/* RZ_EINVAL when keys and values were asked to be different; model_arg_open checks it. */
+status compute_arg_check(const compute_arg *c, err *e);
 
 /* Where a model comes from: --demo, --model, or else the first word of the rest. *used is how many
  * words of the rest it took. RZ_EINVAL when there is none or more than one. */

@@ -83,9 +83,16 @@ typedef struct kern {
     /* By weight type; NULL: this type goes through floats (ops_cpu.c). */
     kern_product *product[QUANT_TYPE_COUNT];
 
-    /* n floats into a cache of that type. */
+    /* n floats into a cache of F32, F16 or BF16. */
     void (*kv_store)(void *out, kv_type type, const float *x, size_t n);
-    /* s[R][KERN_PAGE] = q[r][K] . keys[K][KERN_PAGE]: chains of fma in order of k. */
+    /* The keys of a page in any type as floats: out[K][KERN_PAGE]. A quantized value is one
+     * product, scale * integer. */
+    void (*load_keys)(float *out, const void *keys, kv_type type, uint32_t K);
+    /* The values of tokens lo .. hi-1 of a page as floats: out[KERN_PAGE][K]. */
+    void (*load_values)(float *out, const void *values, kv_type type, uint32_t lo, uint32_t hi,
+                        uint32_t K);
+    /* In `scores` and `values` the type is F32, F16 or BF16.
+     * s[R][KERN_PAGE] = q[r][K] . keys[K][KERN_PAGE]: chains of fma in order of k. */
     void (*scores)(float *s, const float *const *q, uint32_t R, const void *keys, kv_type type,
                    uint32_t K);
     /* Turn scores s[R][KERN_PAGE] into weights exp(s * scale - m), 0 outside keys lo[r] .. hi[r]-1

@@ -52,17 +52,28 @@ typedef struct rope_config {
 
 /* Tokens in a page; also the block of keys that attention handles at a time. */
 enum { KV_PAGE_TOKENS = 32 };
-typedef enum kv_type { KV_F32, KV_F16 } kv_type;
+typedef enum kv_type { KV_F32, KV_F16, KV_BF16, KV_Q8_0, KV_Q4_0, KV_TYPE_COUNT } kv_type;
 
 /* One slab of pages. A page holds KV_PAGE_TOKENS tokens of all layers: for each layer the keys
  * [G][K][KV_PAGE_TOKENS] (transposed: the scores of a page's keys come out side by side, no
- * horizontal sums), then the values [G][KV_PAGE_TOKENS][K]. */
+ * horizontal sums), then the values [G][KV_PAGE_TOKENS][K].
+ *
+ * Q8_0 and Q4_0 hold K in blocks of 32, the last one filled up with zeros. A token's values are
+ * blocks as in quant/block.h. Keys are turned block by block, for KV_PAGE_TOKENS = 32 tokens t:
+ *   | scale f16 [t] | q [32][t] |   or   | scale f16 [t] | two nibbles [16][t] |
+ * where byte i of Q4_0 holds dimension i of the block in its low nibble and i + 16 in its high. */
 typedef struct kv_slab {
     uint8_t *base;
     kv_type type;
     uint32_t n_layer, G, K;
     uint64_t layer_bytes, page_bytes;
 } kv_slab;
+
+/* "q8_0"; NULL past the last. */
+const char *kv_type_name(kv_type t);
+/* Bytes that the K values of one head take for one token. */
+uint64_t kv_head_bytes(kv_type t, uint32_t K);
+static inline bool kv_is_quantized(kv_type t) { return t >= KV_Q8_0; }
 
 /* Fill in the sizes from type, n_layer, G, K. RZ_EINVAL when they overflow. */
 status kv_slab_layout(kv_slab *s, err *e);

@@ -2,99 +2,31 @@
  *
  * A task holds up to TILES tiles of KERN_QUERIES query rows that read the same key/value head: the
  * heads of a group times consecutive positions. It walks the pages once, and every page is read
- * from the near cache by all its tiles. Each query row keeps its own state (largest score, sum,
- * weighted values), and keys come in ascending order, so a row's bits do not depend on its
- * neighbours.
+ * from the near cache by all its tiles, as floats if it pays or has to be. Each query row keeps its
+ * own state (largest score, sum, weighted values), and keys come in ascending order, so a row's
+ * bits do not depend on its neighbours.
  *
  * Keys are summed in chunks of CHUNK_KEYS, counted from position 0, and the chunks joined in order:
- * that fixes the sum however the chunks may be spread over threads. */
+ * that fixes the sum however the chunks are spread over threads. They are when there are too few
+ * rows to keep the threads busy: each chunk of each task is then a task of its own, and a second
+ * round joins their sums. */
 #include <math.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "kernels/ops_cpu.h"
 
-enum { TILES = 4, CHUNK_KEYS = 1024, K_MAX = 4096 };
+enum {
+    TILES = 4,
+    TASK_ROWS = TILES * KERN_QUERIES,
+    CHUNK_KEYS = 1024,
+    TASKS_PER_THREAD = 4, /* with fewer, chunks are spread */
+    SUM_ROWS = 64,        /* rows of K floats in the scratch of a task, then a page in floats */
+};
+_Static_assert(SUM_ROWS >= TASK_ROWS, "sums of a task");
+_Static_assert((SUM_ROWS + 2 * KERN_PAGE) * KV_MAX_HEAD * sizeof(float) <= KERN_SCRATCH,
+               "sums and a page of keys and values fit the scratch of a thread");
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
-
-static size_t element_bytes(kv_type t) { return t == KV_F32 ? sizeof(float) : sizeof(uint16_t); }
-
-status kv_slab_layout(kv_slab *s, err *e) {
-    uint64_t bytes = 2 * KV_PAGE_TOKENS * element_bytes(s->type);
-    if (s->n_layer == 0 || s->G == 0 || s->K == 0 || s->K > K_MAX ||
-        __builtin_mul_overflow(bytes, s->K, &bytes) ||
-        __builtin_mul_overflow(bytes, s->G, &bytes) || bytes > UINT64_MAX / s->n_layer / 2)
-        return err_set(e, RZ_EINVAL, "kv: %u layers of %u heads of %u values do not fit",
-                       s->n_layer, s->G, s->K);
-    s->layer_bytes = bytes;
-    s->page_bytes = bytes * s->n_layer;
-    return RZ_OK;
-}
-
-/* Keys of one head in a page; the values are value_offset behind. */
-static uint8_t *keys_of(const kv_slab *kv, uint32_t page, uint32_t layer, uint32_t g) {
-    const size_t head = (size_t)kv->K * KV_PAGE_TOKENS * element_bytes(kv->type);
-    return kv->base + page * kv->page_bytes + layer * kv->layer_bytes + g * head;
-}
-
-static size_t value_offset(const kv_slab *kv) { return kv->layer_bytes / 2; }
-
-/* ---- Writing ---- */
-
-typedef struct write_call {
-    const cpu_ops *c;
-    const kv_slab *kv;
-    uint32_t layer;
-    const float *k, *v;
-    const row_span *span;
-} write_call;
-
-/* One head of one position: keys go down a column of the page, values along a row. */
-static void write_head(const write_call *w, uint8_t *keys, uint32_t slot, const float *k,
-                       const float *v) {
-    const kv_slab *kv = w->kv;
-    const uint32_t K = kv->K;
-    if (kv->type == KV_F32) {
-        float *at = (float *)(void *)keys + slot;
-        for (uint32_t i = 0; i < K; i++) at[(size_t)i * KV_PAGE_TOKENS] = k[i];
-    } else {
-        uint16_t *at = (uint16_t *)(void *)keys + slot, half[64];
-        for (uint32_t i = 0; i < K; i += 64) {
-            const uint32_t n = least(K - i, 64);
-            w->c->k->kv_store(half, KV_F16, k + i, n);
-            for (uint32_t j = 0; j < n; j++) at[(size_t)(i + j) * KV_PAGE_TOKENS] = half[j];
-        }
-    }
-    uint8_t *values = keys + value_offset(kv) + (size_t)slot * K * element_bytes(kv->type);
-    w->c->k->kv_store(values, kv->type, v, K);
-}
-
-/* One key/value head of all rows of a span: consecutive positions fill the lines of a page. */
-static void write_task(void *ctx, uint32_t g, uint32_t thread) {
-    const write_call *w = ctx;
-    const kv_slab *kv = w->kv;
-    const row_span *s = w->span;
-    const size_t row = (size_t)kv->G * kv->K;
-    (void)thread;
-    for (uint32_t i = 0; i < s->n_row; i++) {
-        const uint32_t pos = s->pos + i;
-        const size_t at = (s->first_row + i) * row + (size_t)g * kv->K;
-        write_head(w, keys_of(kv, s->page[pos / KV_PAGE_TOKENS], w->layer, g), pos % KV_PAGE_TOKENS,
-                   w->k + at, w->v + at);
-    }
-}
-
-void ops_cpu_kv_write(ops *o, const kv_slab *kv, uint32_t layer, const float *k, const float *v,
-                      const row_span *span, uint32_t n_span) {
-    cpu_ops *c = (cpu_ops *)(void *)o;
-    for (uint32_t i = 0; i < n_span; i++) {
-        write_call w = {c, kv, layer, k, v, &span[i]};
-        ops_cpu_run(c, kv->G, (uint64_t)span[i].n_row * kv->G * kv->K * 4, write_task, &w);
-    }
-}
-
-/* ---- Reading ---- */
 
 typedef struct attend_call {
     cpu_ops *c;
@@ -106,6 +38,7 @@ typedef struct attend_call {
     uint32_t n_span, layer;
     uint32_t heads, head_blocks; /* query heads in a tile; blocks of them in a group */
     uint32_t positions;          /* in a task */
+    uint32_t rows;               /* query rows of a task in this step, at most */
 } attend_call;
 
 /* One query row of a task. */
@@ -119,12 +52,17 @@ typedef struct query {
 } query;
 
 typedef struct task_state {
-    query row[TILES * KERN_QUERIES];
+    query row[TASK_ROWS];
     uint32_t n;
 } task_state;
 
 static uint32_t span_tasks(const attend_call *a, const row_span *s) {
     return (s->n_row + a->positions - 1) / a->positions * a->a->G * a->head_blocks;
+}
+
+/* Chunks that some row of a span reads, from the first of all on. */
+static uint32_t span_chunks(const row_span *s) {
+    return (s->pos + s->n_row + CHUNK_KEYS - 1) / CHUNK_KEYS;
 }
 
 /* Which query rows are task number `task` of a span, position after position. */
@@ -169,11 +107,16 @@ static void rows_on_page(page_rows *p, query *row, uint32_t n, uint32_t at) {
     }
 }
 
+/* Keys and values of one head in a page, in a type that the kernels multiply with. */
+typedef struct page_view {
+    const void *keys, *values;
+    kv_type type;
+} page_view;
+
 static void tile_on_page(const attend_call *a, query *row, uint32_t n, uint32_t at,
-                         const uint8_t *keys) {
+                         const page_view *page) {
     const kern *k = a->c->k;
     const uint32_t K = a->a->K;
-    const kv_type type = a->kv->type;
     page_rows p;
     rows_on_page(&p, row, n, at);
     if (!p.n) return;
@@ -187,12 +130,12 @@ static void tile_on_page(const attend_call *a, query *row, uint32_t n, uint32_t 
         state.m[i] = p.row[i]->m;
         state.l[i] = p.row[i]->l;
     }
-    k->scores(s, q, p.n, keys, type, K);
+    k->scores(s, q, p.n, page->keys, page->type, K);
     k->weights(s, p.n, p.lo, p.hi, a->a->scale, a->a->softcap, &state);
     for (uint32_t i = 0, end; i < p.n; i = end) {
         for (end = i + 1; end < p.n && p.lo[end] == p.lo[i] && p.hi[end] == p.hi[i];) end++;
-        k->values(sum + i, state.rescale + i, s + i * KERN_PAGE, end - i,
-                  keys + value_offset(a->kv), type, p.lo[i], p.hi[i], K);
+        k->values(sum + i, state.rescale + i, s + i * KERN_PAGE, end - i, page->values, page->type,
+                  p.lo[i], p.hi[i], K);
     }
     for (uint32_t i = 0; i < p.n; i++) {
         p.row[i]->m = state.m[i];
@@ -200,76 +143,189 @@ static void tile_on_page(const attend_call *a, query *row, uint32_t n, uint32_t 
     }
 }
 
-/* The first chunk of a row is summed in place, later ones beside it and then joined. */
-static void begin_chunk(const attend_call *a, task_state *st, float *scratch) {
-    for (uint32_t i = 0; i < st->n; i++) {
-        query *r = &st->row[i];
-        r->sum = r->started ? scratch + (size_t)i * a->a->K : r->out;
-        r->m = -INFINITY;
-        r->l = 0;
-        memset(r->sum, 0, a->a->K * sizeof *r->sum);
-    }
+/* Memory does not know where the next page is. */
+static void prefetch(const uint8_t *at, size_t bytes) {
+    for (size_t i = 0; i < bytes; i += CACHE_LINE) __builtin_prefetch(at + i);
 }
 
-static void end_chunk(const attend_call *a, task_state *st) {
-    for (uint32_t i = 0; i < st->n; i++) {
-        query *r = &st->row[i];
-        if (r->m == -INFINITY && r->l == 0) continue; /* saw no key of this chunk */
-        if (r->started) {
-            a->c->k->merge(&r->all_m, &r->all_l, r->out, r->m, r->l, r->sum, a->a->K);
-        } else {
-            r->all_m = r->m;
-            r->all_l = r->l;
-            r->started = true;
-        }
-    }
+static void prefetch_page(const attend_call *a, const row_span *s, uint32_t g, uint32_t at) {
+    const size_t bytes = (size_t)kv_head_bytes(a->kv->type, a->kv->K) * KERN_PAGE;
+    const uint8_t *keys = ops_cpu_keys(a->kv, s->page[at / KERN_PAGE], a->layer, g);
+    prefetch(keys, bytes);
+    prefetch(keys + ops_cpu_value_offset(a->kv), bytes);
+}
+
+/* The page that begins at position `at`. Several tiles read it: it is turned into floats once. */
+static page_view view_page(const attend_call *a, const row_span *s, uint32_t g, uint32_t at,
+                           uint32_t hi, uint32_t n_row, float *scratch) {
+    const kern *k = a->c->k;
+    const kv_type type = a->kv->type;
+    const uint32_t K = a->a->K;
+    const uint8_t *keys = ops_cpu_keys(a->kv, s->page[at / KERN_PAGE], a->layer, g);
+    const uint8_t *values = keys + ops_cpu_value_offset(a->kv);
+    if (!kv_is_quantized(type) && (type == KV_F32 || n_row <= KERN_QUERIES))
+        return (page_view){keys, values, type};
+    float *wide = scratch + (size_t)SUM_ROWS * K, *wide_values = wide + (size_t)KERN_PAGE * K;
+    k->load_keys(wide, keys, type, K);
+    k->load_values(wide_values, values, type, 0, least(hi - at, KERN_PAGE), K);
+    return (page_view){wide, wide_values, KV_F32};
 }
 
 static void attend_chunk(const attend_call *a, const row_span *s, task_state *st, uint32_t g,
-                         uint32_t lo, uint32_t hi) {
+                         uint32_t lo, uint32_t hi, float *scratch) {
     for (uint32_t at = lo / KERN_PAGE * KERN_PAGE; at < hi; at += KERN_PAGE) {
-        const uint8_t *keys = keys_of(a->kv, s->page[at / KERN_PAGE], a->layer, g);
+        if (hi - at > KERN_PAGE) prefetch_page(a, s, g, at + KERN_PAGE);
+        const page_view page = view_page(a, s, g, at, hi, st->n, scratch);
         for (uint32_t i = 0; i < st->n; i += KERN_QUERIES)
-            tile_on_page(a, st->row + i, least(st->n - i, KERN_QUERIES), at, keys);
+            tile_on_page(a, st->row + i, least(st->n - i, KERN_QUERIES), at, &page);
     }
 }
 
-static void attend_task(void *ctx, uint32_t task, uint32_t thread) {
-    const attend_call *a = ctx;
+static void begin_row(query *r, float *sum, uint32_t K) {
+    r->sum = sum;
+    r->m = -INFINITY;
+    r->l = 0;
+    memset(sum, 0, K * sizeof *sum);
+}
+
+static bool saw_keys(const query *r) { return !(r->m == -INFINITY && r->l == 0); }
+
+/* The sums of a row's next chunk, in r->sum, go to those before. */
+static void join(const attend_call *a, query *r) {
+    const uint32_t K = a->a->K;
+    if (r->started) {
+        a->c->k->merge(&r->all_m, &r->all_l, r->out, r->m, r->l, r->sum, K);
+        return;
+    }
+    if (r->sum != r->out) memcpy(r->out, r->sum, K * sizeof *r->out);
+    r->all_m = r->m;
+    r->all_l = r->l;
+    r->started = true;
+}
+
+/* ---- Tasks ---- */
+
+static float *scratch_of(const attend_call *a, uint32_t thread) {
+    return (float *)(void *)(a->c->scratch + thread * a->c->scratch_bytes);
+}
+
+/* The span with start[i] <= task < start[i + 1]. */
+static uint32_t span_of(const attend_call *a, uint32_t task) {
     const uint32_t *start = a->c->span_task;
-    uint32_t low = 0, high = a->n_span; /* the span with start[low] <= task < start[low + 1] */
+    uint32_t low = 0, high = a->n_span;
     while (high - low > 1) {
         const uint32_t middle = (low + high) / 2;
         if (start[middle] <= task) low = middle;
         else high = middle;
     }
-    const row_span *s = &a->span[low];
+    return low;
+}
+
+/* All chunks of a task one after the other. The first chunk of a row is summed in place, later ones
+ * beside it and then joined. */
+static void attend_task(void *ctx, uint32_t task, uint32_t thread) {
+    const attend_call *a = ctx;
+    const uint32_t at_span = span_of(a, task), K = a->a->K;
+    const row_span *s = &a->span[at_span];
     task_state st;
     uint32_t g;
-    collect(a, s, task - start[low], &g, &st);
+    collect(a, s, task - a->c->span_task[at_span], &g, &st);
     if (!st.n) return;
-    float *scratch = (float *)(void *)(a->c->scratch + thread * a->c->scratch_bytes);
+    float *scratch = scratch_of(a, thread);
     /* Rows are in order of position: the first reads from the lowest key, the last to the
      * highest. */
     const uint32_t first = st.row[0].key_lo, end = st.row[st.n - 1].key_hi;
     for (uint32_t at = first / CHUNK_KEYS * CHUNK_KEYS; at < end; at += CHUNK_KEYS) {
-        begin_chunk(a, &st, scratch);
-        attend_chunk(a, s, &st, g, at > first ? at : first, least(at + CHUNK_KEYS, end));
-        end_chunk(a, &st);
+        for (uint32_t i = 0; i < st.n; i++)
+            begin_row(&st.row[i], st.row[i].started ? scratch + (size_t)i * K : st.row[i].out, K);
+        attend_chunk(a, s, &st, g, at > first ? at : first, least(at + CHUNK_KEYS, end), scratch);
+        for (uint32_t i = 0; i < st.n; i++)
+            if (saw_keys(&st.row[i])) join(a, &st.row[i]);
     }
-    for (uint32_t i = 0; i < st.n; i++) a->c->k->divide(st.row[i].out, st.row[i].all_l, a->a->K);
+    for (uint32_t i = 0; i < st.n; i++) a->c->k->divide(st.row[i].out, st.row[i].all_l, K);
+}
+
+/* Sums of row i of a chunk that is a task: K floats, then m and l. */
+static float *partial_of(const attend_call *a, uint32_t task, uint32_t i) {
+    return a->c->partial + ((size_t)task * a->rows + i) * (a->a->K + 2);
+}
+
+/* Task c * chunks + j of a span is chunk j of what would be its task c. */
+static void chunk_task(void *ctx, uint32_t task, uint32_t thread) {
+    const attend_call *a = ctx;
+    const uint32_t at_span = span_of(a, task), K = a->a->K;
+    const row_span *s = &a->span[at_span];
+    const uint32_t in_span = task - a->c->span_task[at_span], n_chunk = span_chunks(s);
+    const uint32_t at = in_span % n_chunk * CHUNK_KEYS;
+    task_state st;
+    uint32_t g;
+    collect(a, s, in_span / n_chunk, &g, &st);
+    if (!st.n) return;
+    const uint32_t first = st.row[0].key_lo, end = st.row[st.n - 1].key_hi;
+    const uint32_t lo = at > first ? at : first, hi = least(at + CHUNK_KEYS, end);
+    for (uint32_t i = 0; i < st.n; i++) begin_row(&st.row[i], partial_of(a, task, i), K);
+    if (lo < hi) attend_chunk(a, s, &st, g, lo, hi, scratch_of(a, thread));
+    for (uint32_t i = 0; i < st.n; i++) {
+        float *sum = partial_of(a, task, i);
+        sum[K] = st.row[i].m;
+        sum[K + 1] = st.row[i].l;
+    }
+}
+
+/* What chunk_task has left of one task's chunks, in their order. */
+static void join_task(void *ctx, uint32_t task, uint32_t thread) {
+    const attend_call *a = ctx;
+    const row_span *s = a->span;
+    const uint32_t *start = a->c->span_task, K = a->a->K;
+    (void)thread;
+    for (; task >= span_tasks(a, s); s++, start++) task -= span_tasks(a, s);
+    const uint32_t n_chunk = span_chunks(s);
+    task_state st;
+    uint32_t g;
+    collect(a, s, task, &g, &st);
+    for (uint32_t i = 0; i < st.n; i++) {
+        query *r = &st.row[i];
+        for (uint32_t j = 0; j < n_chunk; j++) {
+            r->sum = partial_of(a, *start + task * n_chunk + j, i);
+            r->m = r->sum[K];
+            r->l = r->sum[K + 1];
+            if (saw_keys(r)) join(a, r);
+        }
+        a->c->k->divide(r->out, r->all_l, K);
+    }
+}
+
+/* Number the tasks of every span; with `spread` one for each chunk. Returns how many there are. */
+static uint64_t number_tasks(attend_call *a, bool spread) {
+    uint32_t *start = a->c->span_task;
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < a->n_span; i++) {
+        start[i] = (uint32_t)n;
+        n += (uint64_t)span_tasks(a, &a->span[i]) * (spread ? span_chunks(&a->span[i]) : 1);
+    }
+    start[a->n_span] = (uint32_t)n;
+    return n;
 }
 
 static void attend_spans(attend_call *a) {
-    uint32_t *start = a->c->span_task;
-    uint64_t keys = 0;
-    start[0] = 0;
+    const uint32_t n_thread = (uint32_t)pool_threads(a->c->workers);
+    uint64_t keys = 0, chunks = 0;
+    uint32_t most_rows = 1;
     for (uint32_t i = 0; i < a->n_span; i++) {
         const row_span *s = &a->span[i];
-        start[i + 1] = start[i] + span_tasks(a, s);
         keys += (uint64_t)s->n_row * (s->pos + s->n_row);
+        chunks += (uint64_t)span_tasks(a, s) * span_chunks(s);
+        if (s->n_row > most_rows) most_rows = s->n_row;
     }
-    ops_cpu_run(a->c, start[a->n_span], keys * a->a->H * a->a->K / 8, attend_task, a);
+    const uint64_t work = keys * a->a->H * a->a->K / 8, n_task = number_tasks(a, false);
+    a->rows = least(a->positions, most_rows) * a->heads;
+    if (n_thread == 1 || n_task >= n_thread * TASKS_PER_THREAD || chunks == n_task ||
+        chunks * a->rows > PARTIAL_FLOATS / (a->a->K + 2)) {
+        ops_cpu_run(a->c, (uint32_t)n_task, work, attend_task, a);
+        return;
+    }
+    ops_cpu_run(a->c, (uint32_t)number_tasks(a, true), work, chunk_task, a);
+    ops_cpu_run(a->c, (uint32_t)n_task, chunks * a->rows * a->a->K, join_task, a);
 }
 
 void ops_cpu_attend(ops *o, float *out, const float *q, const kv_slab *kv, uint32_t layer,
@@ -277,11 +333,9 @@ void ops_cpu_attend(ops *o, float *out, const float *q, const kv_slab *kv, uint3
     attend_call a = {
         .c = (cpu_ops *)(void *)o, .out = out, .q = q, .kv = kv, .a = c, .layer = layer};
     const uint32_t group = c->H / c->G;
-    const size_t fits = KERN_SCRATCH / (KERN_QUERIES * sizeof(float)) / c->K;
-    const uint32_t tiles = fits < TILES ? (uint32_t)fits : TILES;
     a.heads = least(group, KERN_QUERIES);
     a.head_blocks = (group + a.heads - 1) / a.heads;
-    a.positions = KERN_QUERIES / a.heads * tiles;
+    a.positions = KERN_QUERIES / a.heads * TILES;
     for (uint32_t i = 0; i < n_span; i += a.n_span) {
         a.span = span + i;
         a.n_span = least(n_span - i, a.c->max_rows);

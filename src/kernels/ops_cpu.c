@@ -379,6 +379,7 @@ static void cpu_free(ops *o) {
     mem_free(c->d);
     mem_free(c->bias);
     mem_free(c->span_task);
+    mem_unmap(c->partial, PARTIAL_FLOATS * sizeof *c->partial);
     mem_free(c);
 }
 
@@ -416,7 +417,8 @@ static bool take_scratch(cpu_ops *c) {
     c->d = lines(c->max_rows, odd_lines(n_block * sizeof *c->d));
     c->bias = lines(c->max_rows, odd_lines(n_block * sizeof *c->bias));
     c->span_task = mem_array((size_t)c->max_rows + 1, sizeof *c->span_task);
-    return c->scratch && c->q && c->d && c->bias && c->span_task;
+    c->partial = mem_map(PARTIAL_FLOATS * sizeof *c->partial); /* untouched until it is needed */
+    return c->scratch && c->q && c->d && c->bias && c->span_task && c->partial;
 }
 
 status ops_cpu_new_kern(ops **out, const kern *k, pool *workers, uint32_t max_rows,

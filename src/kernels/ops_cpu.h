@@ -19,17 +19,24 @@ typedef struct cpu_ops {
     float *d;
     int32_t *bias;
     uint32_t *span_task; /* [max_rows + 1] first task of each span of the running `attend` */
+    float *partial;      /* [PARTIAL_FLOATS] sums of the chunks of one `attend`, see ops_attn.c */
 } cpu_ops;
 
-enum { FLOAT_ROWS = 16, CACHE_LINE = 64 };
+enum { FLOAT_ROWS = 16, CACHE_LINE = 64, PARTIAL_FLOATS = 2 << 20 };
 
 /* Run on the workers when there is enough to do for two threads, else here. `work` is a rough count
  * of scalar operations: starting the workers costs about as much as 50,000. */
 void ops_cpu_run(cpu_ops *c, uint32_t n_task, uint64_t work, pool_fn *fn, void *ctx);
 
-/* ops_attn.c */
+/* ops_cache.c */
+enum { KV_MAX_HEAD = 1024 }; /* largest K */
 void ops_cpu_kv_write(ops *o, const kv_slab *kv, uint32_t layer, const float *k, const float *v,
                       const row_span *span, uint32_t n_span);
+/* Keys of one head in a page; its values are ops_cpu_value_offset behind. */
+uint8_t *ops_cpu_keys(const kv_slab *kv, uint32_t page, uint32_t layer, uint32_t g);
+size_t ops_cpu_value_offset(const kv_slab *kv);
+
+/* ops_attn.c */
 void ops_cpu_attend(ops *o, float *out, const float *q, const kv_slab *kv, uint32_t layer,
                     const attend_config *c, const row_span *span, uint32_t n_span);
 

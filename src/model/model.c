@@ -26,12 +26,23 @@ static status make_layers(model *m, err *e) {
     return RZ_OK;
 }
 
+static void place_cache(model *m, layer *l) {
+    if (l->mix == MIX_MLA) m->float_cache = true;
+    for (int t = 0; t < KV_TYPE_COUNT; t++) {
+        uint64_t bytes = 0;
+        if (l->mix == MIX_ATTN) bytes = 2 * l->attend.G * kv_head_bytes((kv_type)t, l->attend.K);
+        if (l->mix == MIX_MLA) bytes = kv_head_bytes((kv_type)t, m->c.mla.rank + m->c.mla.rope);
+        l->cache_at[t] = m->cache_bytes[t];
+        m->cache_bytes[t] += bytes;
+    }
+}
+
 /* Give every layer its place in the pages and in the recurrent state. */
 static status place_layers(model *m, err *e) {
     uint64_t cache = 0;
     for (uint32_t i = 0; i < m->c.L; i++) {
         layer *l = &m->layer[i];
-        l->cache_at = (uint32_t)cache;
+        place_cache(m, l);
         l->state_at = (uint32_t)m->state_width;
         if (l->mix == MIX_ATTN) cache += 2ull * l->attend.G * l->attend.K;
         if (l->mix == MIX_MLA) cache += m->c.mla.rank + m->c.mla.rope;
@@ -46,13 +57,12 @@ static status place_layers(model *m, err *e) {
 }
 
 kv_slab model_layer_cache(const layer *l, const kv_slab *all) {
-    const uint64_t size = all->type == KV_F32 ? sizeof(float) : sizeof(uint16_t);
     kv_slab one = *all;
-    one.base += l->cache_at * KV_PAGE_TOKENS * size;
+    one.base += l->cache_at[all->type] * KV_PAGE_TOKENS;
     one.n_layer = 1;
     one.G = l->attend.G;
     one.K = l->attend.K;
-    one.layer_bytes = 2ull * one.G * one.K * KV_PAGE_TOKENS * size;
+    one.layer_bytes = 2ull * one.G * kv_head_bytes(one.type, one.K) * KV_PAGE_TOKENS;
     return one;
 }
 

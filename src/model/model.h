@@ -32,8 +32,8 @@ typedef struct layer {
     mix_kind mix;
     ffn_kind ffn;
     uint32_t index;
-    uint32_t cache_at;    /* where its keys and values begin in a page, in elements a token */
-    uint32_t state_at;    /* where its state begins in a sequence's, in floats */
+    uint64_t cache_at[KV_TYPE_COUNT]; /* where its cache begins in a page, in bytes a token */
+    uint32_t state_at;                /* where its state begins in a sequence's, in floats */
     uint32_t state_width; /* floats of state; 0: it remembers through the cache, if at all */
     bool parallel;        /* both branches read the same x: x += mix(norm_in x) + ffn(norm_ffn x) */
     norm_weight norm_in, norm_mix_out, norm_ffn, norm_ffn_out; /* gain NULL: absent */
@@ -84,6 +84,8 @@ typedef struct model {
     rope_config rope_long[MODEL_MAX_ROPES]; /* instead, for a context beyond long_from tokens */
     uint32_t long_from;                     /* 0: there is no such limit */
     uint32_t cache_width;                   /* elements of cache a token takes, all layers */
+    uint64_t cache_bytes[KV_TYPE_COUNT];    /* and their bytes in each type */
+    bool float_cache;                       /* some layer cannot keep its cache in blocks */
     uint64_t state_width; /* floats of recurrent state a sequence has, all layers */
     bool tied;
     uint64_t n_param, weight_bytes;

@@ -7,11 +7,14 @@
 #include "base/mem.h"
 
 uint64_t kv_page_bytes(const model *m, kv_type type) {
-    const uint64_t size = type == KV_F32 ? sizeof(float) : sizeof(uint16_t);
-    return (uint64_t)m->cache_width * KV_PAGE_TOKENS * size;
+    return m->cache_bytes[type] * KV_PAGE_TOKENS;
 }
 
 status kv_pool_init(kv_pool *p, const model *m, kv_type type, uint32_t n_page, err *e) {
+    if (m->float_cache && kv_is_quantized(type))
+        return err_set(e, RZ_EUNSUPPORTED,
+                       "kv: latent attention keeps its cache as f32, f16 or bf16, not as %s",
+                       kv_type_name(type));
     *p = (kv_pool){.slab = {.type = type, .page_bytes = kv_page_bytes(m, type)}, .n_page = n_page};
     size_t bytes = 0;
     const bool over = mem_mul_over(n_page, p->slab.page_bytes, &bytes);

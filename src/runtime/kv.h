@@ -21,7 +21,8 @@ typedef struct kv_seq {
 /* Bytes of one page for this model; 0 when none of its layers looks back. */
 uint64_t kv_page_bytes(const model *m, kv_type type);
 
-/* A slab of n_page pages; memory is touched only as pages are used. */
+/* A slab of n_page pages; memory is touched only as pages are used. RZ_EUNSUPPORTED for a type that
+ * this model's cache cannot have. */
 status kv_pool_init(kv_pool *p, const model *m, kv_type type, uint32_t n_page, err *e);
 void kv_pool_done(kv_pool *p);
 

@@ -6,6 +6,20 @@ cd "$(dirname "$0")/../.." || exit 1
 story='Once upon a time'
 speed='^prompt: [0-9]* tokens, .* tokens/s; answer: [0-9]* tokens'
 
+# ---- Types of the cache
+
+for kv in f16 bf16 q8_0 q4_0; do
+    try run --demo "$story" -t 0 -n 30 --quiet --kv-type $kv --threads 1
+    is "cache $kv: exit code" $rc 0
+    one=$(out)
+    try run --demo "$story" -t 0 -n 30 --quiet --cache-type-k $kv --cache-type-v $kv --threads 2
+    is "cache $kv: llama.cpp's names, two threads" "$(out)" "$one"
+done
+try run --demo "$story" --cache-type-k q8_0 --cache-type-v f16
+is "keys and values differ: exit code" $rc 1
+has "keys and values differ" "$(err)" "--cache-type-v: keys and values are kept alike"
+refused "a type there is none of" 2 "--kv-type" run --demo "$story" --kv-type q9_9
+
 # ---- The golden text
 
 model=$shared/models/stories260K-f32.gguf golden=$shared/golden/models/stories260K/golden/text.txt
