@@ -129,7 +129,8 @@ done
 for source in "$work"/*/*.c; do
     [ -f "$source" ] || continue
     at=$(cat "${source%.c}.at")
-    if "$CC" -std=c11 -Wall -Wextra -Werror -Iinclude "$source" "$BIN/librealizar.a" \
+    # shellcheck disable=SC2086 # the compiler may be two words, "ccache cc"
+    if $CC -std=c11 -Wall -Wextra -Werror -Iinclude "$source" "$BIN/librealizar.a" \
         -o "$work/program" -pthread -lm >"$work/log" 2>&1 &&
         "$work/program" >"$work/out" 2>"$work/log" </dev/null && [ -s "$work/out" ]; then
         ok
