@@ -6,6 +6,7 @@
     X(tok)               \
     X(tok_bpe)           \
     X(tok_files)         \
+    X(tok_hf)            \
     X(utf8)              \
     X(ucd)               \
     X(re)                \

@@ -110,12 +110,28 @@ static void test_agent_tokens_have_their_ids(void) {
 }
 
 static void test_tiktoken_files_equal_their_golden_ids(void) {
-    golden_file("vocabs/cl100k_base.tiktoken", "golden/tokenizer/cl100k_base.jsonl", true);
-    golden_file("vocabs/o200k_base.tiktoken", "golden/tokenizer/o200k_base.jsonl", true);
-    golden_file("vocabs/gpt2.tiktoken", "golden/tokenizer/gpt2.jsonl", true);
-    golden_file("vocabs/llama3.tiktoken", "golden/tokenizer/llama3.jsonl", true);
-    golden_file("vocabs/deepseek_v3.tiktoken", "golden/tokenizer/deepseek_v3.jsonl", true);
-    golden_file("vocabs/mistral_v3_tekken.tiktoken", "golden/tokenizer/mistral_v3.jsonl", false);
+    golden_file("vocabs/cl100k_base.tiktoken", "golden/tokenizer/cl100k_base.jsonl",
+                GOLDEN_SPECIAL);
+    golden_file("vocabs/o200k_base.tiktoken", "golden/tokenizer/o200k_base.jsonl", GOLDEN_SPECIAL);
+    golden_file("vocabs/gpt2.tiktoken", "golden/tokenizer/gpt2.jsonl", GOLDEN_SPECIAL);
+    golden_file("vocabs/llama3.tiktoken", "golden/tokenizer/llama3.jsonl", GOLDEN_SPECIAL);
+    golden_file("vocabs/deepseek_v3.tiktoken", "golden/tokenizer/deepseek_v3.jsonl",
+                GOLDEN_SPECIAL);
+    golden_file("vocabs/mistral_v3_tekken.tiktoken", "golden/tokenizer/mistral_v3.jsonl", 0);
+}
+
+static void test_tokenizer_json_files_equal_their_golden_ids(void) {
+    golden_file("vocabs/gpt2.tokenizer.json.gz", "golden/tokenizer/gpt2.jsonl", GOLDEN_SPECIAL);
+    golden_file("vocabs/llama2.tokenizer.json.gz", "golden/tokenizer/llama2.jsonl", GOLDEN_SPECIAL);
+    golden_file("vocabs/llama3.tokenizer.json.gz", "golden/tokenizer/llama3.jsonl", GOLDEN_SPECIAL);
+    golden_file("vocabs/mistral_v1.tokenizer.json.gz", "golden/tokenizer/mistral_v1.jsonl",
+                GOLDEN_SPECIAL | GOLDEN_EATS_SPACE);
+    golden_file("vocabs/mistral_v2.tokenizer.json.gz", "golden/tokenizer/mistral_v2.jsonl",
+                GOLDEN_SPECIAL | GOLDEN_EATS_SPACE);
+    golden_file("vocabs/deepseek_v3.tokenizer.json.gz", "golden/tokenizer/deepseek_v3.jsonl",
+                GOLDEN_SPECIAL);
+    golden_file("vocabs/qwen3.tokenizer.json.gz", "golden/tokenizer/qwen3.jsonl", GOLDEN_SPECIAL);
+    golden_file("vocabs/gemma3.tokenizer.json.gz", "golden/tokenizer/gemma3.jsonl", GOLDEN_SPECIAL);
 }
 
 void suite_tok_files(void) {
@@ -123,4 +139,5 @@ void suite_tok_files(void) {
     RUN(test_named_vocabularies_are_looked_for_in_order);
     RUN(test_agent_tokens_have_their_ids);
     RUN(test_tiktoken_files_equal_their_golden_ids);
+    RUN(test_tokenizer_json_files_equal_their_golden_ids);
 }

@@ -66,7 +66,7 @@ static status open_model(rz_model **out, tensor_file *f, const rz_model_options 
     if (s >= 0) s = api_take_struct(&opt, sizeof opt, given, "rz_model_options", e);
     if (s >= 0) s = pick_threads(opt.threads, &threads, e);
     if (s >= 0) s = model_open(&m->m, f, e);
-    if (s >= 0) s = tok_open_gguf(&m->tok, f, e);
+    if (s >= 0) s = tok_open_model(&m->tok, f, e);
     if (s >= 0) s = copy_name(m, e);
     if (s >= 0 && opt.prefault) s = prefault(f, &opt, e);
     if (s >= 0) s = pool_new(&m->workers, threads, e);

@@ -37,8 +37,17 @@ static void settle_tail(detok *d, buf *out) {
     }
 }
 
+/* In vocabularies that mark the ends of words the last mark is no space. */
+static void hold_space(detok *d, str *s, buf *out) {
+    if (!d->t->drops_last_space || s->len == 0) return;
+    if (d->held_space) buf_char(out, ' ');
+    d->held_space = s->p[s->len - 1] == ' ';
+    if (d->held_space) s->len--;
+}
+
 void detok_push(detok *d, int32_t id, buf *out) {
     str s = take_bytes(d->t, id, &d->at_start);
+    hold_space(d, &s, out);
     while (d->tail_len && s.len) {
         d->tail[d->tail_len++] = (uint8_t)*s.p;
         s.p++;
@@ -67,6 +76,7 @@ void detok_push(detok *d, int32_t id, buf *out) {
 void detok_flush(detok *d, buf *out) {
     if (d->tail_len) add_replacement(out);
     d->tail_len = 0;
+    d->held_space = false;
 }
 
 status detok_all(const tok *t, const int32_t *ids, size_t n, bool continuing, buf *out, err *e) {
@@ -81,6 +91,7 @@ status detok_all(const tok *t, const int32_t *ids, size_t n, bool continuing, bu
         }
         buf_str(out, s);
     }
+    if (t->drops_last_space && out->len > before && out->p[out->len - 1] == ' ') out->len--;
     if (!out->failed) return RZ_OK;
     out->len = before;
     return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");

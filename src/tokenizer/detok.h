@@ -9,6 +9,7 @@ typedef struct detok {
     bool at_start;   /* the next text is the first: a dummy prefix space is dropped */
     uint8_t tail[4]; /* bytes of an unfinished character */
     uint8_t tail_len;
+    bool held_space; /* a space that is text only if more follows */
 } detok;
 
 /* `continuing`: the text goes on after a prompt, so a leading space is real and kept. */

@@ -73,12 +73,36 @@ void tok_close(tok *t) {
     if (t->kind) t->kind->free_state(t->state);
     tok_special_free(&t->specials);
     tok_special_free(&t->normalized);
+    tok_norm_done(&t->own_norm);
     arena_free(&t->mem);
     tensor_file_close(t->file);
     mem_free(t);
 }
 
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+/* Bytes of white space at the front of s, or at its end. */
+static size_t spaces_at_front(str s) {
+    size_t at = 0;
+    while (at < s.len) {
+        uint32_t cp;
+        const size_t n = utf8_decode((str){s.p + at, s.len - at}, &cp);
+        if (cp == UTF8_BAD || !ucd_has(cp, UCD_P_White_Space)) break;
+        at += n;
+    }
+    return at;
+}
+
+static size_t spaces_at_end(str s) {
+    size_t end = s.len;
+    while (end) {
+        size_t at = end - 1;
+        uint32_t cp;
+        while (at > 0 && ((unsigned char)s.p[at] & 0xC0) == 0x80) at--;
+        const size_t n = utf8_decode((str){s.p + at, end - at}, &cp);
+        if (cp == UTF8_BAD || at + n != end || !ucd_has(cp, UCD_P_White_Space)) break;
+        end = at;
+    }
+    return s.len - end;
+}
 
 /* A word character: letter, mark, number or connector, as \w. */
 static bool is_word(uint32_t cp) { return cp != UTF8_BAD && ucd_word(cp); }
@@ -117,14 +141,13 @@ static status encode_parts(const tok *t, const tok_special_set *set, part_fn *fn
     while (next_special(t, set, text, from, all, &m)) {
         const uint8_t flags = t->flags[m.id];
         size_t to = m.at;
-        if (flags & TOK_STRIPS_LEFT)
-            while (to > from && is_space(text.p[to - 1])) to--;
+        if (flags & TOK_STRIPS_LEFT) to -= spaces_at_end((str){text.p + from, to - from});
         if (to > from) TRY(fn(t, (str){text.p + from, to - from}, where, all, out, e));
         tok_ids_push(out, m.id);
         where = TOK_AFTER_SPECIAL;
         from = m.at + m.len;
         if (flags & TOK_STRIPS_RIGHT)
-            while (from < text.len && is_space(text.p[from])) from++;
+            from += spaces_at_front((str){text.p + from, text.len - from});
     }
     if (from == text.len) return RZ_OK;
     return fn(t, (str){text.p + from, text.len - from}, where, all, out, e);
@@ -132,7 +155,15 @@ static status encode_parts(const tok *t, const tok_special_set *set, part_fn *fn
 
 static status encode_plain(const tok *t, str text, int where, bool all, tok_ids *out, err *e) {
     (void)all;
-    return t->kind->encode(t, text, where, out, e);
+    if (!t->puts_space || str_starts(text, STR_LIT(" ")))
+        return t->kind->encode(t, text, where, out, e);
+    buf copy = BUF_INIT;
+    buf_char(&copy, ' ');
+    buf_str(&copy, text);
+    const status s = copy.failed ? err_set(e, RZ_ENOMEM, "tokenizer: out of memory")
+                                 : t->kind->encode(t, buf_view(&copy), where, out, e);
+    buf_free(&copy);
+    return s;
 }
 
 static status encode_raw(const tok *t, str text, int where, bool all, tok_ids *out, err *e) {

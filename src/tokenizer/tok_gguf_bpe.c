@@ -18,6 +18,12 @@ void tok_byte_alphabet(int16_t byte_of[TOK_BYTE_ALPHABET]) {
     }
 }
 
+uint32_t tok_byte_char(unsigned char b) {
+    if (b <= ' ') return 256u + b;
+    if (b >= 0x7F && b <= 0xA0) return 256u + 33 + (b - 0x7Fu);
+    return b == 0xAD ? 256u + 67 : b;
+}
+
 size_t tok_byte_decode(const int16_t byte_of[TOK_BYTE_ALPHABET], str piece, char *out) {
     size_t n = 0;
     while (piece.len) {
@@ -140,7 +146,7 @@ status tok_bpe_open_gguf(tok *t, const tensor_file *f, err *e) {
     str pattern[PRE_MAX_PATTERNS];
     size_t n = 0;
     for (; pre->pattern[n]; n++) pattern[n] = str_of(pre->pattern[n]);
-    static norm_step nfc_step = {NORM_OP_FORM, NORM_NFC, {NULL, 0}, {NULL, 0}};
+    static norm_step nfc_step = {.op = NORM_OP_FORM, .form = NORM_NFC};
     static const tok_norm nfc = {&nfc_step, 1};
     if (pre->nfc) t->norm = &nfc;
     tok_index x = {0};

@@ -65,9 +65,12 @@ struct rz_tokenizer {
     int32_t before[TOK_MAX_AROUND], after[TOK_MAX_AROUND]; /* ids around a text */
     uint8_t n_before, n_after;
     bool drops_first_space;     /* see tok_drops_first_space */
+    bool drops_last_space;      /* the last token's final space is not text */
     tok_special_set specials;   /* looked for in the original text */
     tok_special_set normalized; /* looked for in the rewritten text */
     const tok_norm *norm;       /* rewrites text between special tokens; or NULL */
+    tok_norm own_norm;          /* `norm` where the steps are this tokenizer's own */
+    bool puts_space;            /* plain text that begins with no space gets one */
     tensor_file *file;          /* owned, or NULL */
     arena mem;                  /* all arrays above except inside specials */
 };
@@ -119,6 +122,7 @@ status tok_spm_init(tok *t, tok_index *x, const merge_list *merges, const tok_sp
 /* GPT-2's alphabet: byte_of[code point] is the byte, or -1. */
 enum { TOK_BYTE_ALPHABET = 256 + 68 };
 void tok_byte_alphabet(int16_t byte_of[TOK_BYTE_ALPHABET]);
+uint32_t tok_byte_char(unsigned char b);
 /* The bytes a piece spells; returns their number. `out` may be NULL. */
 size_t tok_byte_decode(const int16_t byte_of[TOK_BYTE_ALPHABET], str piece, char *out);
 /* byte_at and bytes of all tokens, spelled in that alphabet. */
@@ -137,6 +141,8 @@ status tok_bpe_init(tok *t, const merge_list *merges, const tok_bpe_options *o, 
 status tok_text_bytes(tok *t, const str *text, const char *path, err *e);
 /* Every way to make a plain token of two: rank BPE. *x indexes the plain tokens' bytes. */
 status tok_rank_merges(const tok *t, tok_index *x, merge_list *out, err *e);
+/* The text of a tokenizer.json. The result does not refer to it. */
+status tok_open_hf(tok **out, const char *path, str file, err *e);
 /* A .tiktoken file's text. The result does not refer to it. */
 struct tok_named;
 status tok_open_tiktoken(tok **out, const char *path, str file, const struct tok_named *v,

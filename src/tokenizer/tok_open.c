@@ -66,6 +66,7 @@ static status open_bytes(tok **out, const char *path, str file, const tok_named 
                                 stem_of(path), e);
         return tok_open_tiktoken(out, path, file, v, variant, e);
     }
+    if (str_starts(str_trim(file), STR_LIT("{"))) return tok_open_hf(out, path, file, e);
     return err_set(e, RZ_EFORMAT, "%s: not a tokenizer file this build knows", path);
 }
 
@@ -81,6 +82,29 @@ static status open_file(tok **out, const char *path, const tok_named *v, int var
 
 status tok_open(tok **out, const char *path, err *e) { return open_file(out, path, NULL, 0, e); }
 
+static bool is_there(buf *path, const char *folder, const char *file) {
+    buf_clear(path);
+    buf_printf(path, "%s/%s", folder, file);
+    return buf_cstr(path) && access(buf_cstr(path), R_OK) == 0;
+}
+
+/* In a checkpoint folder, the first that is there. */
+static const char *const model_files[] = {"tokenizer.json"};
+
+status tok_open_model(tok **out, const tensor_file *f, err *e) {
+    buf path = BUF_INIT;
+    status s = RZ_OK;
+    bool found = false;
+    *out = NULL;
+    for (size_t i = 0; f->folder && !found && i < sizeof model_files / sizeof *model_files; i++) {
+        found = is_there(&path, f->folder, model_files[i]);
+        if (path.failed) s = err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+        else if (found) s = tok_open(out, buf_cstr(&path), e);
+    }
+    buf_free(&path);
+    return found || s < 0 ? s : tok_open_gguf(out, f, e);
+}
+
 /* Cut "+agent" or "+splintr" off. */
 static str cut_variant(str name, int *variant) {
     *variant = 0;
@@ -92,12 +116,6 @@ static str cut_variant(str name, int *variant) {
         *variant = TOK_AGENT | TOK_SPLINTR;
     }
     return name;
-}
-
-static bool is_there(buf *path, const char *folder, const char *file) {
-    buf_clear(path);
-    buf_printf(path, "%s/%s", folder, file);
-    return buf_cstr(path) && access(buf_cstr(path), R_OK) == 0;
 }
 
 status tok_open_named(tok **out, str name, const char *const *folder, size_t n_folder, err *e) {

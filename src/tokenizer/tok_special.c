@@ -79,6 +79,12 @@ static bool longest_at(const tok_special_set *s, str rest, bool all, tok_special
     return found;
 }
 
+bool tok_special_at(const tok_special_set *s, str text, tok_special_match *m) {
+    if (text.len == 0 || !s->any[1][(unsigned char)text.p[0]]) return false;
+    m->at = 0;
+    return longest_at(s, text, true, m);
+}
+
 bool tok_special_find(const tok_special_set *s, str text, size_t from, bool all,
                       tok_special_match *m) {
     if (!s->has[all]) return false;

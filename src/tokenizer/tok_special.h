@@ -32,6 +32,8 @@ bool tok_special_add(tok_special_set *s, str text, int32_t id, bool always);
 /* After the last add, before the first find. */
 void tok_special_sort(tok_special_set *s);
 void tok_special_free(tok_special_set *s);
+/* The longest entry that `text` begins with. */
+bool tok_special_at(const tok_special_set *s, str text, tok_special_match *m);
 /* The first match at or behind `from`; false when there is none. `all`: not only `always`. */
 bool tok_special_find(const tok_special_set *s, str text, size_t from, bool all,
                       tok_special_match *m);

@@ -197,7 +197,7 @@ static bool rank_scores(const tok *t, uint32_t *rank, arena *scratch) {
 static bool find_merges(spm *s, tok *t, tok_index *x, const merge_list *given, arena *scratch) {
     merge_list list = {NULL, 0, 0};
     uint32_t *rank = arena_alloc(scratch, t->n * sizeof *rank);
-    if (!rank || !rank_scores(t, rank, scratch)) return false;
+    if (!rank || (!given && !rank_scores(t, rank, scratch))) return false;
     bool ok = true;
     s->words_apart = true;
     for (uint32_t id = 0; ok && id < t->n; id++) {

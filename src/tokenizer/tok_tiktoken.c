@@ -5,35 +5,10 @@
  * How text is split and what the special tokens are is not in the file; tok_named.c knows. */
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/mem.h"
 #include "tokenizer/tok_impl.h"
 #include "tokenizer/tok_named.h"
-
-static int digit_of(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Strict base64; returns the number of bytes or SIZE_MAX. `out` has room for 3/4 of the length. */
-static size_t decode_base64(str s, char *out) {
-    size_t n = 0, have = 0;
-    uint32_t bits = 0;
-    if (s.len == 0 || s.len % 4) return SIZE_MAX;
-    size_t len = s.len;
-    while (len > s.len - 2 && s.p[len - 1] == '=') len--;
-    for (size_t i = 0; i < len; i++) {
-        const int d = digit_of(s.p[i]);
-        if (d < 0) return SIZE_MAX;
-        bits = bits << 6 | (uint32_t)d;
-        have += 6;
-        if (have < 8) continue;
-        have -= 8;
-        out[n++] = (char)(bits >> have & 255);
-    }
-    return n;
-}
 
 typedef struct reader {
     tok *t;
@@ -58,7 +33,7 @@ static status read_line(reader *r, str line, size_t number, err *e) {
                        (unsigned long long)id);
     char *bytes = arena_alloc(&r->t->mem, space + 1);
     if (!bytes) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
-    const size_t n = decode_base64((str){line.p, space}, bytes);
+    const size_t n = base64_decode((str){line.p, space}, bytes);
     if (n == SIZE_MAX || n == 0)
         return err_set(e, RZ_EFORMAT, "%s:%zu: \"%.*s\", expected base64", r->path, number,
                        STR_FMT(((str){line.p, space})));

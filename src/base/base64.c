@@ -1,0 +1,27 @@
+/* base64.c - four digits are three bytes. */
+#include "base/base64.h"
+
+static int digit_of(char c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+size_t base64_decode(str s, char *out) {
+    size_t n = 0, have = 0;
+    uint32_t bits = 0;
+    if (s.len == 0 || s.len % 4) return SIZE_MAX;
+    size_t len = s.len;
+    while (len > s.len - 2 && s.p[len - 1] == '=') len--;
+    for (size_t i = 0; i < len; i++) {
+        const int d = digit_of(s.p[i]);
+        if (d < 0) return SIZE_MAX;
+        bits = bits << 6 | (uint32_t)d;
+        have += 6;
+        if (have < 8) continue;
+        have -= 8;
+        out[n++] = (char)(bits >> have & 255);
+    }
+    return n;
+}
