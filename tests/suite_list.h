@@ -28,4 +28,4 @@
     X(http)              \
     X(server)            \
     X(kern)              \
-    X(ops) X(latent) X(args) X(cli)
+    X(ops) X(latent) X(args) X(cli) X(tok_walk)

@@ -1,33 +1,22 @@
-/* tok_bpe.c - byte-level BPE: the text is split into pieces, the bytes of a piece are merged.
+/* tok_bpe.c - byte-level BPE: the text is split into pieces, the bytes of a piece become tokens.
  *
- * Nearly every piece has been seen before or is a token as it stands, so merging is the rare
- * case. A piece that spells a token is that token at once where the vocabulary says so
- * (tiktoken, ignore_merges); elsewhere only if merging its bytes leads there, which is tried
- * once per token and remembered. The loops over pieces are compiled once per splitter, with the
- * splitter inside. */
-#include <stdatomic.h>
-
+ * Nearly every piece has been seen before, so a cache is asked first; then tok_walk.h finds the
+ * tokens of a new one. Only very long pieces, and vocabularies that break the rules of tok_walk.h,
+ * are merged as the definition says. The loops over pieces are compiled once per splitter, with
+ * the splitter inside. */
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/os.h"
 #include "tokenizer/tok_cache.h"
 #include "tokenizer/tok_impl.h"
-#include "tokenizer/tok_index.h"
 #include "tokenizer/tok_merge.h"
 #include "tokenizer/tok_scan.h"
 #include "tokenizer/tok_split.h"
-
-enum { UNTRIED, REACHED, NOT_REACHED }; /* does merging a token's bytes lead to it? */
+#include "tokenizer/tok_walk.h"
 
 typedef struct bpe {
-    merge_table merges;
+    tok_walk walk;
     tok_split split;
     uint32_t byte_symbol[256]; /* MERGE_NONE: no such token */
-    uint32_t *token;           /* open addressing: whole tokens by their bytes; MERGE_NONE: free */
-    size_t token_mask;
-    uint64_t seed;
-    bool whole_first;    /* a piece that spells a token is it, whatever merging says */
-    atomic_uchar *reach; /* [n] */
     tok_cache_pool caches;
 } bpe;
 
@@ -44,49 +33,31 @@ typedef struct encoder {
 
 /* ---- opening ---- */
 
-static uint32_t find_token(const tok *t, const bpe *b, const char *p, size_t len) {
-    for (size_t i = map_hash(p, len, b->seed) & b->token_mask;; i = (i + 1) & b->token_mask) {
-        const uint32_t id = b->token[i];
-        if (id == MERGE_NONE) return MERGE_NONE;
-        const uint32_t at = t->byte_at[id];
-        if (t->byte_at[id + 1] - at == len && memcmp(t->bytes + at, p, len) == 0) return id;
-    }
-}
-
 /* Tokens that text can become: not the special ones. */
 static bool is_plain(const tok *t, size_t id) {
-    return (t->type[id] == TOK_NORMAL || t->type[id] == TOK_UNUSED ||
-            t->type[id] == TOK_UNDEFINED) &&
-           t->byte_at[id + 1] > t->byte_at[id];
+    return t->type[id] == TOK_NORMAL || t->type[id] == TOK_UNUSED || t->type[id] == TOK_UNDEFINED;
 }
 
-static bool index_tokens(tok *t, bpe *b) {
-    size_t n_slot = 16;
-    while (n_slot < t->n * 2) n_slot *= 2;
-    b->token = arena_alloc(&t->mem, n_slot * sizeof *b->token);
-    if (!b->token) return false;
-    memset(b->token, 0xFF, n_slot * sizeof *b->token);
-    b->token_mask = n_slot - 1;
-    b->seed = os_random_u64();
-    for (int i = 0; i < 256; i++) b->byte_symbol[i] = MERGE_NONE;
-    for (size_t id = 0; id < t->n; id++) {
-        if (!is_plain(t, id)) continue;
-        const char *p = t->bytes + t->byte_at[id];
-        const size_t len = t->byte_at[id + 1] - t->byte_at[id];
-        if (find_token(t, b, p, len) != MERGE_NONE) continue; /* two spellings of the same bytes */
-        size_t i = map_hash(p, len, b->seed) & b->token_mask;
-        while (b->token[i] != MERGE_NONE) i = (i + 1) & b->token_mask;
-        b->token[i] = (uint32_t)id;
-        if (len == 1) b->byte_symbol[(unsigned char)*p] = (uint32_t)id;
+static bool index_tokens(tok *t, bpe *b, const merge_list *merges, bool whole_first) {
+    str *text = mem_array_zero(t->n, sizeof *text);
+    for (size_t id = 0; text && id < t->n; id++)
+        if (is_plain(t, id))
+            text[id] = (str){t->bytes + t->byte_at[id], t->byte_at[id + 1] - t->byte_at[id]};
+    const bool ok = text && tok_walk_init(&b->walk, text, t->n, merges, whole_first, &t->mem);
+    for (unsigned i = 0; ok && i < 256; i++) {
+        const char byte = (char)i;
+        const uint32_t id = byte_trie_find(&b->walk.trie, (str){&byte, 1});
+        b->byte_symbol[i] = id == TRIE_NONE ? MERGE_NONE : id;
     }
-    return true;
+    mem_free(text);
+    return ok;
 }
 
 static void free_bpe(void *state) {
     bpe *b = state;
     if (!b) return;
     tok_split_free(&b->split);
-    tok_cache_pool_done(&b->caches);
+    tok_cache_pool_clear(&b->caches);
 }
 
 /* ---- encoding ---- */
@@ -108,96 +79,116 @@ static void merge_bytes(encoder *c, const scan_byte *p, size_t len) {
     merge_work *w = &c->w;
     w->n = 0;
     for (size_t i = 0; i < len; i++) merge_work_add(w, c->b->byte_symbol[p[i]], i);
-    merge_run(&c->b->merges, w);
+    merge_run(&c->b->walk.merges, w);
 }
 
-/* Is the piece the token `id`, which it spells? If not it is merged in c->w. */
-static bool is_whole(encoder *c, uint32_t id, const scan_byte *p, size_t len) {
-    if (c->b->whole_first) return true;
-    atomic_uchar *reach = &c->b->reach[id];
-    const unsigned char known = atomic_load_explicit(reach, memory_order_relaxed);
-    if (known == REACHED) return true;
+static void encode_merged(encoder *c, const scan_byte *p, size_t len) {
     merge_bytes(c, p, len);
-    const bool reached = c->w.n == 1 && c->w.part[0].symbol == id;
-    if (known == UNTRIED && !c->w.failed)
-        atomic_store_explicit(reach, reached ? REACHED : NOT_REACHED, memory_order_relaxed);
-    return reached;
+    const int32_t unk = c->t->special[RZ_UNK];
+    if (!make_room(c->out, c->w.n)) return;
+    for (size_t i = 0; i < c->w.n; i++) {
+        const uint32_t symbol = c->w.part[i].symbol;
+        if (symbol != MERGE_NONE) c->out->p[c->out->n++] = (int32_t)symbol;
+        else if (unk >= 0) c->out->p[c->out->n++] = unk;
+    }
 }
 
-static void remember(encoder *c, const scan_byte *p, size_t len, const int32_t *id, size_t n) {
-    if (!c->cache || n == 0) return;
-    if (len <= CACHE_SHORT && n <= CACHE_SHORT_IDS) {
-        uint64_t key[2];
-        tok_cache_key(p, len, c->limit, key);
-        cache_short *s = tok_cache_short(c->cache, key);
-        *s = (cache_short){key[0], key[1], {0}, (uint32_t)n};
-        memcpy(s->id, id, n * sizeof *id);
-    } else if (len > CACHE_SHORT && len <= CACHE_LONG && n <= CACHE_LONG_IDS) {
-        cache_long *l = &c->cache->wide[map_hash(p, len, 0) & (CACHE_LONG_SLOTS - 1)];
-        memcpy(l->piece, p, len);
-        memcpy(l->id, id, n * sizeof *id);
-        l->len = (uint8_t)len;
+/* A piece on its way: what is asked of the cache, and where it is. */
+typedef struct piece {
+    uint64_t key[2];
+    const scan_byte *p;
+    size_t len;
+    void *slot; /* NULL: no cache has it */
+} piece;
+
+enum { PIECES = 32 };
+
+/* The cache's lines are asked for long before they are needed: they are far away. */
+static inline void prepare(const encoder *c, piece *x, const scan_byte *p, size_t len) {
+    x->p = p;
+    x->len = len;
+    x->slot = NULL;
+    if (!c->cache || len > CACHE_LONG) return;
+    if (len <= CACHE_SHORT) {
+        tok_cache_key(p, len, c->limit, x->key);
+        x->slot = tok_cache_short(c->cache, x->key);
+    } else {
+        x->slot = tok_cache_long(c->cache, p, len);
+    }
+    __builtin_prefetch(x->slot);
+}
+
+static inline bool use_short(encoder *c, const piece *x) {
+    cache_short *s = x->slot;
+    if (s->lo != x->key[0] || s->hi != x->key[1]) {
+        s++;
+        if (s->lo != x->key[0] || s->hi != x->key[1]) return false;
+    }
+    int32_t *to = c->out->p + c->out->n;
+    for (int i = 0; i < CACHE_SHORT_IDS; i++) to[i] = tok_cache_id(s->id + 3 * i);
+    c->out->n += s->n;
+    return true;
+}
+
+static bool use_long(encoder *c, const piece *x) {
+    const cache_long *l = x->slot;
+    if (l->len != x->len || memcmp(l->piece, x->p, x->len) != 0) return false;
+    int32_t *to = c->out->p + c->out->n;
+    for (int i = 0; i < l->n; i++) to[i] = tok_cache_id(l->id + 3 * i);
+    c->out->n += l->n;
+    return true;
+}
+
+static void remember(const piece *x, const int32_t *id, size_t n) {
+    if (!x->slot || n == 0) return;
+    if (x->len <= CACHE_SHORT && n <= CACHE_SHORT_IDS) {
+        cache_short *s = x->slot; /* the newer of two comes first */
+        s[1] = s[0];
+        s[0] = (cache_short){x->key[0], x->key[1], {0}, (uint8_t)n};
+        tok_cache_pack(s->id, id, n);
+    } else if (x->len > CACHE_SHORT && n <= CACHE_LONG_IDS) {
+        cache_long *l = x->slot;
+        memcpy(l->piece, x->p, x->len);
+        tok_cache_pack(l->id, id, n);
+        l->len = (uint8_t)x->len;
         l->n = (uint8_t)n;
     }
 }
 
 /* A piece no cache knows. */
-static void encode_new(encoder *c, const scan_byte *p, size_t len) {
+static void encode_new(encoder *c, const piece *x) {
     const size_t before = c->out->n;
-    const uint32_t id = find_token(c->t, c->b, (const char *)p, len);
-    if (id != MERGE_NONE && is_whole(c, id, p, len)) {
-        tok_ids_push(c->out, (int32_t)id);
-    } else {
-        if (id == MERGE_NONE) merge_bytes(c, p, len);
-        const int32_t unk = c->t->special[RZ_UNK];
-        if (!make_room(c->out, c->w.n)) return;
-        for (size_t i = 0; i < c->w.n; i++) {
-            const uint32_t symbol = c->w.part[i].symbol;
-            if (symbol != MERGE_NONE) c->out->p[c->out->n++] = (int32_t)symbol;
-            else if (unk >= 0) c->out->p[c->out->n++] = unk;
-        }
+    size_t n = 0;
+    if (x->len <= WALK_MOST) {
+        if (!make_room(c->out, x->len)) return;
+        n = tok_walk_encode(&c->b->walk, x->p, x->len, c->cache ? c->cache->pair : NULL,
+                            c->out->p + before);
+        c->out->n += n;
     }
-    if (!c->out->failed && !c->w.failed)
-        remember(c, p, len, c->out->p + before, c->out->n - before);
+    if (n == 0) encode_merged(c, x->p, x->len);
+    if (!c->out->failed && !c->w.failed) remember(x, c->out->p + before, c->out->n - before);
 }
 
-static void encode_long(encoder *c, const scan_byte *p, size_t len) {
-    if (c->cache && len <= CACHE_LONG) {
-        const cache_long *l = &c->cache->wide[map_hash(p, len, 0) & (CACHE_LONG_SLOTS - 1)];
-        if (l->len == len && memcmp(l->piece, p, len) == 0) {
-            if (!make_room(c->out, CACHE_LONG_IDS)) return;
-            memcpy(c->out->p + c->out->n, l->id, l->n * sizeof *l->id);
-            c->out->n += l->n;
-            return;
-        }
+static void encode_pieces(encoder *c, const piece *x, size_t n) {
+    for (size_t i = 0; i < n; i++, x++) {
+        tok_ids *out = c->out;
+        if (out->cap - out->n < CACHE_LONG_IDS && !make_room(out, CACHE_LONG_IDS)) return;
+        if (x->slot && (x->len <= CACHE_SHORT ? use_short(c, x) : use_long(c, x))) continue;
+        encode_new(c, x);
+        if (c->out->failed || c->w.failed) return;
     }
-    encode_new(c, p, len);
-}
-
-static inline void encode_piece(encoder *c, const scan_byte *p, size_t len) {
-    if (len > CACHE_SHORT || !c->cache) {
-        encode_long(c, p, len);
-        return;
-    }
-    uint64_t key[2];
-    tok_cache_key(p, len, c->limit, key);
-    const cache_short *s = tok_cache_short(c->cache, key);
-    if (s->lo != key[0] || s->hi != key[1]) {
-        encode_new(c, p, len);
-        return;
-    }
-    tok_ids *out = c->out;
-    if (out->cap - out->n < CACHE_SHORT_IDS && !make_room(out, CACHE_SHORT_IDS)) return;
-    memcpy(out->p + out->n, s->id, sizeof s->id);
-    out->n += s->n;
 }
 
 #define PIECE_LOOP(name, SCAN)                                               \
     static void name(encoder *c, const scan_byte *p, const scan_byte *end) { \
+        piece some[PIECES];                                                  \
         while (p < end && !c->out->failed && !c->w.failed) {                 \
-            const scan_byte *q = SCAN;                                       \
-            encode_piece(c, p, (size_t)(q - p));                             \
-            p = q;                                                           \
+            size_t n = 0;                                                    \
+            for (const scan_byte *q; n < PIECES && p < end; p = q) {         \
+                q = SCAN;                                                    \
+                prepare(c, &some[n++], p, (size_t)(q - p));                  \
+            }                                                                \
+            encode_pieces(c, some, n);                                       \
         }                                                                    \
     }
 PIECE_LOOP(loop_cl100k, scan_cl100k(p, end, 3))
@@ -213,7 +204,9 @@ static void loop_stages(encoder *c, const scan_byte *p, const scan_byte *end) {
     const scan_byte *from = p;
     c->failed = tok_split_all(&c->b->split, (str){(const char *)p, (size_t)(end - p)}, &ends, c->e);
     for (size_t i = 0; c->failed >= 0 && i < ends.n && !c->out->failed && !c->w.failed; i++) {
-        encode_piece(c, from, (size_t)(p + ends.end[i] - from));
+        piece one;
+        prepare(c, &one, from, (size_t)(p + ends.end[i] - from));
+        encode_pieces(c, &one, 1);
         from = p + ends.end[i];
     }
     split_ends_free(&ends);
@@ -257,9 +250,7 @@ status tok_bpe_init(tok *t, const merge_list *merges, const tok_bpe_options *o, 
     if (!b) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     t->state = b;
     t->kind = &bpe_methods;
-    b->whole_first = o->whole_first;
-    b->reach = arena_zero(&t->mem, t->n, sizeof *b->reach);
-    if (!b->reach || !index_tokens(t, b) || !merge_table_build(&b->merges, merges, &t->mem))
+    if (!index_tokens(t, b, merges, o->whole_first))
         return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     return tok_split_init(&b->split, o->pattern, o->n_pattern, o->where, e);
 }

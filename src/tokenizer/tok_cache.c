@@ -4,23 +4,29 @@
 
 #include "base/mem.h"
 
-enum { SHORT_BYTES = CACHE_SHORT_SLOTS * 32, LONG_BYTES = CACHE_LONG_SLOTS * 64 };
+enum {
+    SHORT_BYTES = CACHE_SHORT_SLOTS * sizeof(cache_short),
+    LONG_BYTES = CACHE_LONG_SLOTS * sizeof(cache_long),
+    PAIR_BYTES = CACHE_PAIRS * sizeof(uint64_t),
+    ALL_BYTES = SHORT_BYTES + LONG_BYTES + PAIR_BYTES,
+};
 
 static void free_cache(tok_cache *c) {
     if (!c) return;
-    mem_unmap(c->brief, SHORT_BYTES + LONG_BYTES);
+    mem_unmap(c->brief, ALL_BYTES);
     mem_free(c);
 }
 
 static tok_cache *new_cache(void) {
     tok_cache *c = mem_zero(sizeof *c);
     if (!c) return NULL;
-    c->brief = mem_map(SHORT_BYTES + LONG_BYTES); /* pages nobody touches cost nothing */
+    c->brief = mem_map(ALL_BYTES); /* pages nobody touches cost nothing */
     if (!c->brief) {
         mem_free(c);
         return NULL;
     }
     c->wide = (cache_long *)((char *)c->brief + SHORT_BYTES);
+    c->pair = (uint64_t *)((char *)c->brief + SHORT_BYTES + LONG_BYTES);
     return c;
 }
 
@@ -41,6 +47,6 @@ void tok_cache_give(tok_cache_pool *p, tok_cache *c) {
     free_cache(c);
 }
 
-void tok_cache_pool_done(tok_cache_pool *p) {
-    for (int i = 0; i < CACHE_POOL; i++) free_cache(atomic_load(&p->slot[i]));
+void tok_cache_pool_clear(tok_cache_pool *p) {
+    for (int i = 0; i < CACHE_POOL; i++) free_cache(atomic_exchange(&p->slot[i], NULL));
 }

@@ -1,43 +1,63 @@
 /* tok_cache.h - remembers what pieces were encoded to. Exact: the whole piece is compared.
  *
- * Short pieces (up to 15 bytes) and long ones (up to 40) have a table each, in which a piece
- * has one place and the newer one wins. A cache belongs to one encoding call at a time; between
- * calls it waits in its tokenizer's pool, so that text after text finds it warm. */
+ * Short pieces (up to 15 bytes) and long ones (up to 48) have a table each. A short piece has two
+ * places side by side, of which the older is given up; a long one has one place. Ids take three
+ * bytes each. A third table remembers which tokens may be neighbours (tok_walk.h). A cache belongs
+ * to one encoding call at a time; between calls it waits in its tokenizer's pool, so that text
+ * after text finds it warm. */
 #ifndef TOKENIZER_TOK_CACHE_H
 #define TOKENIZER_TOK_CACHE_H
 
 #include <stdatomic.h>
 
+#include "base/map.h"
 #include "base/str.h"
 
 enum {
     CACHE_SHORT = 15,
-    CACHE_SHORT_IDS = 3,
-    CACHE_SHORT_SLOTS = 1 << 14,
-    CACHE_LONG = 40,
-    CACHE_LONG_IDS = 5,
+    CACHE_SHORT_IDS = 5,
+    CACHE_SHORT_SLOTS = 1 << 17,
+    CACHE_LONG = 48,
+    CACHE_LONG_IDS = 25,
     CACHE_LONG_SLOTS = 1 << 12,
+    CACHE_PAIRS = 1 << 15,
     CACHE_POOL = 16,
 };
 
 typedef struct cache_short {
     uint64_t lo, hi; /* the piece, zeros, and its length in the last byte; hi 0: empty */
-    int32_t id[CACHE_SHORT_IDS];
-    uint32_t n;
+    uint8_t id[3 * CACHE_SHORT_IDS];
+    uint8_t n;
 } cache_short;
 _Static_assert(sizeof(cache_short) == 32, "two to a cache line");
 
 typedef struct cache_long {
     char piece[CACHE_LONG];
-    int32_t id[CACHE_LONG_IDS];
+    uint8_t id[3 * CACHE_LONG_IDS];
     uint8_t len, n; /* len 0: empty */
+    uint8_t unused[3];
 } cache_long;
-_Static_assert(sizeof(cache_long) == 64, "one to a cache line");
+_Static_assert(sizeof(cache_long) == 128, "two cache lines");
 
 typedef struct tok_cache {
     cache_short *brief; /* [CACHE_SHORT_SLOTS] */
     cache_long *wide;   /* [CACHE_LONG_SLOTS] */
+    uint64_t *pair;     /* [CACHE_PAIRS] */
 } tok_cache;
+
+/* The first of the packed ids. */
+static inline int32_t tok_cache_id(const uint8_t *packed) {
+    return (int32_t)(packed[0] | (uint32_t)packed[1] << 8 | (uint32_t)packed[2] << 16);
+}
+
+static inline void tok_cache_pack(uint8_t *packed, const int32_t *id, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t v = (uint32_t)id[i];
+        packed[3 * i] = (uint8_t)v;
+        packed[3 * i + 1] = (uint8_t)(v >> 8);
+        packed[3 * i + 2] = (uint8_t)(v >> 16);
+    }
+}
 
 /* Caches at rest; any number of threads. Zeroed is empty. */
 typedef struct tok_cache_pool {
@@ -47,7 +67,8 @@ typedef struct tok_cache_pool {
 /* A cache to use, or NULL when there is no memory (then go without). */
 tok_cache *tok_cache_take(tok_cache_pool *p);
 void tok_cache_give(tok_cache_pool *p, tok_cache *c);
-void tok_cache_pool_done(tok_cache_pool *p);
+/* Free those at rest. */
+void tok_cache_pool_clear(tok_cache_pool *p);
 
 /* Two words and one product, folded: enough for a table of one place per piece. */
 static inline size_t tok_cache_hash(uint64_t lo, uint64_t hi) {
@@ -70,8 +91,13 @@ static inline void tok_cache_key(const unsigned char *p, size_t len, const unsig
     key[1] |= (uint64_t)len << 56;
 }
 
+/* The first of the two places of a short piece. */
 static inline cache_short *tok_cache_short(const tok_cache *c, const uint64_t key[2]) {
-    return &c->brief[tok_cache_hash(key[0], key[1]) & (CACHE_SHORT_SLOTS - 1)];
+    return &c->brief[tok_cache_hash(key[0], key[1]) & (CACHE_SHORT_SLOTS - 2)];
+}
+
+static inline cache_long *tok_cache_long(const tok_cache *c, const unsigned char *p, size_t len) {
+    return &c->wide[map_hash((const char *)p, len, 0) & (CACHE_LONG_SLOTS - 1)];
 }
 
 #endif

@@ -128,7 +128,8 @@ size_t tok_byte_decode(const int16_t byte_of[TOK_BYTE_ALPHABET], str piece, char
 /* byte_at and bytes of all tokens, spelled in that alphabet. */
 status tok_byte_level_bytes(tok *t, const char *path, err *e);
 
-/* Byte-level BPE of the plain tokens' bytes. Patterns are copied. */
+/* Byte-level BPE of the plain tokens' bytes. Patterns are copied. `merges` in ascending rank; NULL:
+ * rank BPE, where any two neighbours whose bytes together are a token merge, lowest id first. */
 typedef struct tok_bpe_options {
     const char *where; /* for error texts */
     const str *pattern;

@@ -17,31 +17,14 @@ typedef struct merge_candidate {
 
 static const uint64_t free_slot = UINT64_MAX;
 
-static inline size_t home(const merge_table *t, uint32_t left, uint32_t right) {
-    const uint64_t key = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15ull;
-    return (key >> 32) & t->mask;
-}
-
-static inline uint64_t key_of(uint32_t left, uint32_t right) {
-    return (uint64_t)left << 43 | (uint64_t)right << 22;
-}
-
-/* The slot of the pair, or SIZE_MAX. */
+/* Symbols of no token merge with nothing. */
 static inline size_t find(const merge_table *t, uint32_t left, uint32_t right) {
     if (left > MERGE_MAX_SYMBOL || right > MERGE_MAX_SYMBOL) return SIZE_MAX;
-    const uint64_t key = key_of(left, right);
-    for (size_t i = home(t, left, right);; i = (i + 1) & t->mask) {
-        const uint64_t slot = t->slot[i];
-        if ((slot ^ key) >> 22 == 0) return i;
-        if (slot == free_slot) return SIZE_MAX;
-    }
+    return merge_find(t, left, right);
 }
 
-static inline uint32_t merged_at(const merge_table *t, size_t i) {
-    return (uint32_t)(t->slot[i] & 0x3FFFFF);
-}
 static inline uint32_t rank_at(const merge_table *t, size_t i) {
-    return t->rank ? t->rank[i] : merged_at(t, i);
+    return t->rank ? t->rank[i] : merge_result(t, i);
 }
 
 bool merge_list_add(merge_list *l, merge_pair pair) {
@@ -61,23 +44,29 @@ void merge_list_free(merge_list *l) {
     *l = (merge_list){0};
 }
 
+bool merge_table_init(merge_table *t, size_t n, bool ranked, arena *mem) {
+    const size_t n_slot = n + n / 2 + 16;
+    if (n_slot > UINT32_MAX) return false;
+    *t = (merge_table){arena_alloc(mem, n_slot * sizeof *t->slot), n_slot, NULL};
+    if (ranked) t->rank = arena_alloc(mem, n_slot * sizeof *t->rank);
+    if (!t->slot || (ranked && !t->rank)) return false;
+    memset(t->slot, 0xFF, n_slot * sizeof *t->slot);
+    return true;
+}
+
+void merge_table_put(merge_table *t, const merge_pair *p) {
+    if (merge_find(t, p->left, p->right) != SIZE_MAX) return;
+    size_t i = merge_hash(p->left, p->right) * t->n_slot >> 32;
+    while (t->slot[i] != free_slot) i = merge_next(t, i);
+    t->slot[i] = merge_key(p->left, p->right) | p->merged;
+    if (t->rank) t->rank[i] = p->rank;
+}
+
 bool merge_table_build(merge_table *t, const merge_list *l, arena *mem) {
-    size_t n_slot = 16;
-    while (n_slot < l->n + l->n / 2) n_slot *= 2;
     bool by_id = true;
     for (size_t k = 0; k < l->n; k++) by_id &= l->p[k].rank == l->p[k].merged;
-    *t = (merge_table){arena_zero(mem, n_slot, sizeof *t->slot), n_slot - 1, NULL};
-    if (!by_id) t->rank = arena_zero(mem, n_slot, sizeof *t->rank);
-    if (!t->slot || (!by_id && !t->rank)) return false;
-    memset(t->slot, 0xFF, n_slot * sizeof *t->slot);
-    for (size_t k = 0; k < l->n; k++) {
-        const merge_pair *p = &l->p[k];
-        if (find(t, p->left, p->right) != SIZE_MAX) continue;
-        size_t i = home(t, p->left, p->right);
-        while (t->slot[i] != free_slot) i = (i + 1) & t->mask;
-        t->slot[i] = key_of(p->left, p->right) | p->merged;
-        if (t->rank) t->rank[i] = p->rank;
-    }
+    if (!merge_table_init(t, l->n, !by_id, mem)) return false;
+    for (size_t k = 0; k < l->n; k++) merge_table_put(t, &l->p[k]);
     return true;
 }
 
@@ -120,7 +109,7 @@ static void run_short(const merge_table *t, merge_work *w) {
     do {                                                             \
         const size_t s_ = find(t, p[(i)].symbol, p[(i) + 1].symbol); \
         rank[i] = s_ == none ? MERGE_NONE : rank_at(t, s_);          \
-        merged[i] = s_ == none ? MERGE_NONE : merged_at(t, s_);      \
+        merged[i] = s_ == none ? MERGE_NONE : merge_result(t, s_);   \
     } while (0)
     for (size_t i = 0; i + 1 < n; i++) LOOK(i);
     for (;;) {
@@ -187,7 +176,8 @@ static void propose(const merge_table *t, merge_work *w, uint32_t left, uint32_t
     if (left == MERGE_NONE || right == MERGE_NONE) return;
     const uint32_t a = w->part[left].symbol, b = w->part[right].symbol;
     const size_t i = find(t, a, b);
-    if (i != SIZE_MAX) heap_push(w, (merge_candidate){rank_at(t, i), left, a, b, merged_at(t, i)});
+    if (i != SIZE_MAX)
+        heap_push(w, (merge_candidate){rank_at(t, i), left, a, b, merge_result(t, i)});
 }
 
 static void run_long(const merge_table *t, merge_work *w) {

@@ -14,10 +14,33 @@ enum { MERGE_MAX_SYMBOL = (1 << 21) - 2 };
 
 /* Pairs, open addressing. A slot is left << 43 | right << 22 | merged, all ones when free. */
 typedef struct merge_table {
-    uint64_t *slot;
-    size_t mask;
+    uint64_t *slot; /* [n_slot] */
+    size_t n_slot;
     uint32_t *rank; /* per slot; NULL: the rank is the merged symbol */
 } merge_table;
+
+static inline uint64_t merge_key(uint32_t left, uint32_t right) {
+    return (uint64_t)left << 43 | (uint64_t)right << 22;
+}
+/* 32 bits. */
+static inline uint64_t merge_hash(uint32_t left, uint32_t right) {
+    return ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15ull >> 32;
+}
+static inline size_t merge_next(const merge_table *t, size_t slot) {
+    return slot + 1 < t->n_slot ? slot + 1 : 0;
+}
+/* The slot of the pair, or SIZE_MAX. Both <= MERGE_MAX_SYMBOL. */
+static inline size_t merge_find(const merge_table *t, uint32_t left, uint32_t right) {
+    const uint64_t key = merge_key(left, right);
+    for (size_t i = merge_hash(left, right) * t->n_slot >> 32;; i = merge_next(t, i)) {
+        const uint64_t slot = t->slot[i];
+        if ((slot ^ key) >> 22 == 0) return i;
+        if (slot == UINT64_MAX) return SIZE_MAX;
+    }
+}
+static inline uint32_t merge_result(const merge_table *t, size_t slot) {
+    return (uint32_t)(t->slot[slot] & 0x3FFFFF);
+}
 
 /* A list of pairs while a vocabulary is opened. */
 typedef struct merge_pair {
@@ -29,7 +52,12 @@ typedef struct merge_list {
 } merge_list;
 bool merge_list_add(merge_list *l, merge_pair pair); /* false: out of memory */
 void merge_list_free(merge_list *l);
-/* The table, in `mem`. Of two equal pairs the first counts. All symbols <= MERGE_MAX_SYMBOL. */
+/* Room for n pairs, none in it yet, in `mem`; `ranked`: some rank is not the merged symbol. */
+bool merge_table_init(merge_table *t, size_t n, bool ranked, arena *mem);
+/* Add one; an equal pair that is there already stays. */
+void merge_table_put(merge_table *t, const merge_pair *pair);
+/* The table of a list, in `mem`. Of two equal pairs the first counts. All symbols <=
+ * MERGE_MAX_SYMBOL. */
 bool merge_table_build(merge_table *t, const merge_list *l, arena *mem);
 
 /* A row of symbols. */

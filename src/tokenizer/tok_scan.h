@@ -8,6 +8,7 @@
 #ifndef TOKENIZER_TOK_SCAN_H
 #define TOKENIZER_TOK_SCAN_H
 
+#include "tokenizer/tok_scan_ascii.h"
 #include "unicode/char_class.h"
 #include "unicode/utf8.h"
 
@@ -66,7 +67,7 @@ static inline size_t scan_contraction(const scan_byte *p, const scan_byte *end, 
 
 /* White space at p: \s*[\r\n]+ when `lines`, else \s+(?!\S), else \s+. */
 static inline const scan_byte *scan_space(const scan_byte *p, const scan_byte *end, bool lines) {
-    const scan_byte *q = p, *last = p, *line = NULL;
+    const scan_byte *q = ascii_run(p, end, ASCII_SPACES), *last = q > p ? q - 1 : p, *line = NULL;
     size_t len;
     unsigned k;
     while ((k = scan_class(q, end, &len)) & CHAR_SPACE) {
@@ -96,10 +97,29 @@ static inline const scan_byte *scan_signs(const scan_byte *p, const scan_byte *e
     return p;
 }
 
+/* Where an ASCII word may begin: behind one character that is no digit, line end, apostrophe or
+ * letter, or at a letter. NULL: not by ASCII rules alone. */
+static inline const scan_byte *scan_word_start(const scan_byte *p) {
+    static const uint8_t skip[128] = {
+        /* 0: look closer, 1: a letter, 2: one character before it */
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 2, 2, 0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+        2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0,
+        0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1,
+        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2};
+    if (*p >= 0x80 || !skip[*p]) return NULL;
+    return p + skip[*p] - 1;
+}
+
 /* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,digits}| ?[^\s\p{L}\p{N}]+[\r\n]*
  * |\s*[\r\n]+|\s+(?!\S)|\s+      (cl100k_base, Llama 3: digits 3; Qwen 2: 1) */
 static inline const scan_byte *scan_cl100k(const scan_byte *p, const scan_byte *end, int digits) {
     size_t len, len2;
+    const scan_byte *word = scan_word_start(p);
+    if (word) {
+        const scan_byte *q = ascii_run(word, end, ASCII_LETTERS);
+        if (q > word) return q < end && *q >= 0x80 ? scan_run(q, end, CHAR_LETTER) : q;
+    }
     const unsigned k = scan_class(p, end, &len);
     if (k & CHAR_LETTER) return scan_run(p + len, end, CHAR_LETTER);
     if (k & CHAR_NUMBER) return scan_digits(p, end, digits);
@@ -123,7 +143,8 @@ static inline const scan_byte *scan_gpt2(const scan_byte *p, const scan_byte *en
         const size_t n = scan_contraction(p, end, false);
         if (n) return p + n;
     }
-    const scan_byte *q = *p == ' ' ? p + 1 : p;
+    const scan_byte *q = *p == ' ' ? p + 1 : p, *word = ascii_run(q, end, ASCII_LETTERS);
+    if (word > q) return word < end && *word >= 0x80 ? scan_run(word, end, CHAR_LETTER) : word;
     const unsigned k = scan_class(q, end, &len);
     if (k & CHAR_LETTER) return scan_run(q + len, end, CHAR_LETTER);
     if (k & CHAR_NUMBER) return scan_run(q + len, end, CHAR_NUMBER);
@@ -151,12 +172,26 @@ static inline const scan_byte *scan_word(const scan_byte *p, const scan_byte *en
     return k & CHAR_LOWER ? scan_run(p + len, end, SCAN_L) : last;
 }
 
+/* A word of ASCII letters that nothing beyond ASCII follows, by the rules of scan_o200k; else
+ * NULL. */
+static inline const scan_byte *scan_ascii_word(const scan_byte *p, const scan_byte *end,
+                                               bool contractions) {
+    const scan_byte *from = *p == '\'' ? p + 1 : scan_word_start(p);
+    if (!from) return NULL;
+    const scan_byte *upper = ascii_run(from, end, ASCII_UPPERS);
+    const scan_byte *q = ascii_run(upper, end, ASCII_LOWERS);
+    if (q == from || (q < end && *q >= 0x80)) return NULL;
+    return contractions && q < end && *q == '\'' ? q + scan_contraction(q, end, true) : q;
+}
+
 /* [^\r\n\p{L}\p{N}]?[U]*[L]+(?i:'s|..)?|[^\r\n\p{L}\p{N}]?[U]+[L]*(?i:'s|..)?|\p{N}{1,digits}
  * | ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
  * (o200k_base: digits 3, contractions; Tekken: digits 1, none) */
 static inline const scan_byte *scan_o200k(const scan_byte *p, const scan_byte *end, int digits,
                                           bool contractions) {
     size_t len, len2;
+    const scan_byte *word = scan_ascii_word(p, end, contractions);
+    if (word) return word;
     const unsigned k = scan_class(p, end, &len);
     if (k & CHAR_NUMBER) return scan_digits(p, end, digits);
     if (k & SCAN_BAD) return scan_bad(p, end);
@@ -254,6 +289,13 @@ static inline const scan_byte *scan_fragment(const scan_byte *p, const scan_byte
 
 static inline const scan_byte *scan_deepseek3(const scan_byte *p, const scan_byte *end) {
     size_t len;
+    const scan_byte *word = *p == '\'' ? p + 1 : scan_word_start(p);
+    if (word) {
+        /* A sign takes ASCII letters only; behind the others a word may go on. */
+        const scan_byte *q = ascii_run(word, end, ASCII_LETTERS);
+        const bool sign = word > p && char_class_low(*p) & (CHAR_PUNCT | CHAR_SYMBOL);
+        if (q > word && (sign || q == end || *q < 0x80)) return q;
+    }
     if (scan_class(p, end, &len) & CHAR_NUMBER) return scan_digits(p, end, 3);
     return scan_fragment(p, end, scan_is_cjk(p, len));
 }

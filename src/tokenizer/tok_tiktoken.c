@@ -126,7 +126,6 @@ status tok_rank_merges(const tok *t, tok_index *x, merge_list *out, err *e) {
 static status finish(reader *r, const tok_named *v, bool splintr, err *e) {
     tok *t = r->t;
     tok_index x = {0};
-    merge_list merges = {0};
     status s = RZ_OK;
     str pattern[NAMED_MAX_PATTERNS];
     size_t n = 0;
@@ -142,14 +141,12 @@ static status finish(reader *r, const tok_named *v, bool splintr, err *e) {
     for (uint32_t id = 0; s >= 0 && id < t->n; id++)
         if (t->type[id] != TOK_NORMAL) tok_index_add(&x, id, &other); /* plain ones go first */
     if (s >= 0) s = tok_text_bytes(t, r->text, r->path, e);
-    if (s >= 0) s = tok_rank_merges(t, &x, &merges, e);
     const tok_bpe_options o = {r->path, pattern, n, true};
-    if (s >= 0) s = tok_bpe_init(t, &merges, &o, e);
+    if (s >= 0) s = tok_bpe_init(t, NULL, &o, e);
     if (s >= 0) {
         tok_find_ends(t, &x);
         s = tok_find_specials(t, e);
     }
-    merge_list_free(&merges);
     tok_index_done(&x);
     return s;
 }
