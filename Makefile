@@ -55,12 +55,13 @@ endif
 
 # The instruction set of a kernel file is in its name.
 ifeq ($(ARCH),x86_64)
-%_avx2.o:   ISA := -mavx2 -mfma -mf16c
-%_avx512.o: ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mprefer-vector-width=512
+%_avx2.o:    ISA := -mavx2 -mfma -mf16c
+%_avxvnni.o: ISA := -mavx2 -mfma -mf16c -mavxvnni
+%_avx512.o:  ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mprefer-vector-width=512
 endif
 
 # Files of other processors stay out.
-FOREIGN  := $(if $(filter x86_64,$(ARCH)),,%_avx2.c %_avx512.c) \
+FOREIGN  := $(if $(filter x86_64,$(ARCH)),,%_avx2.c %_avxvnni.c %_avx512.c) \
             $(if $(filter aarch64,$(ARCH)),,%_neon.c)
 SRC      := $(filter-out $(FOREIGN),$(sort $(wildcard src/*/*.c)))
 LIB_SRC  := $(filter-out src/cli/%,$(SRC))

@@ -147,7 +147,7 @@ full_tidy() {
     flags='-std=c11 -D_GNU_SOURCE -Isrc -Iinclude -Itests -ffp-contract=off'
     simd=
     case $(uname -m) in
-        x86_64) simd='-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c' ;;
+        x86_64) simd='-mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavxvnni' ;;
     esac
     find src tests examples -name '*.c' | grep -vE '_tables\.c$|/gen/' | sort |
         xargs -n 4 -P "$(nproc 2>/dev/null || echo 2)" sh -c '
@@ -156,7 +156,7 @@ full_tidy() {
             for f; do
                 more="-include tests/tidy.h"
                 case $f in
-                    *_avx2.c | *_avx512.c) more="$more $simd" ;;
+                    *_avx2.c | *_avxvnni.c | *_avx512.c) more="$more $simd" ;;
                     *_neon.c) continue ;;
                     src/base/err.c | examples/*) more= ;;
                 esac

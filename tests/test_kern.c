@@ -373,6 +373,37 @@ static void check_extremes(void) {
 
 static void test_largest_integers_do_not_saturate(void) { each_table(check_extremes); }
 
+/* A NaN in a row of x reaches every output of that row and of no other. */
+static void check_nan(void) {
+    enum { ROWS = 35, N = 96, BAD = 3 };
+    x_rows *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
+    float row[N];
+    uint8_t w[ROWS * N * sizeof(float)];
+    for (int t = 0; t < QUANT_TYPE_COUNT; t++) {
+        const quant_info *info = quant_get((uint32_t)t);
+        uint64_t row_bytes = 0;
+        if (!other->product[t] || !info->from_float || info->block > 32) continue;
+        REQUIRE(quant_row_bytes((quant_type)t, N, &row_bytes));
+        for (uint32_t r = 0; r < ROWS; r++) {
+            fill(row, N, tame_number);
+            info->from_float(row, w + r * row_bytes, N);
+        }
+        for (uint32_t T = BAD + 1; T <= 9; T++) {
+            fill(s->x, T * N, tame_number);
+            s->x[BAD * N + 40] = NAN;
+            const kern_rows x = quantized(s, T, N);
+            other->product[t](s->y[1], ROWS, w, row_bytes, ROWS, &x, s->scratch);
+            size_t wrong = 0;
+            for (size_t i = 0; i < T * ROWS; i++)
+                wrong += (isnan(s->y[1][i]) != 0) != (i / ROWS == BAD);
+            CHECK_MSG(wrong == 0, "%s %s, %u rows: %zu outputs", other->name, info->name, T, wrong);
+        }
+    }
+    free(s);
+}
+
+static void test_a_nan_spoils_its_row_alone(void) { each_table(check_nan); }
+
 /* ---- Choosing ---- */
 
 static void test_tables_are_found_by_name(void) {
@@ -393,5 +424,6 @@ void suite_kern(void) {
     RUN(test_attention_bits_agree);
     RUN(test_product_bits_agree_and_stay_inside);
     RUN(test_largest_integers_do_not_saturate);
+    RUN(test_a_nan_spoils_its_row_alone);
     RUN(test_tables_are_found_by_name);
 }

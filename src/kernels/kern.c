@@ -36,6 +36,8 @@ static void choose(void) {
 #if defined(__x86_64__)
     const cpu_info *cpu = cpu_get();
     const bool avx2 = cpu->avx2 && cpu->fma && cpu->f16c;
+    if (avx2) add_table(&kern_avx2);
+    if (avx2 && cpu->avx_vnni) add_table(&kern_avxvnni);
     if (avx2 && cpu->avx512f && cpu->avx512bw && cpu->avx512vl && cpu->avx512dq && cpu->avx512_vnni)
         add_table(&kern_avx512);
 #endif

@@ -110,7 +110,7 @@ typedef struct kern {
     void (*divide)(float *out, float l, uint32_t K);
 } kern;
 
-/* The best table of this processor, or the one RZ_CPU=scalar|avx2|avx512|neon names; a name the
+/* The best table of this processor, or the one RZ_CPU=scalar|avx2|avxvnni|avx512 names; a name the
  * processor or the build does not have is ignored with a warning. The same for the whole
  * process. */
 const kern *kern_get(void);
@@ -128,7 +128,7 @@ status ops_cpu_new_kern(ops **out, const kern *k, pool *workers, uint32_t max_ro
 
 extern const kern kern_scalar;
 #if defined(__x86_64__)
-extern const kern kern_avx2, kern_avx512;
+extern const kern kern_avx2, kern_avxvnni, kern_avx512;
 #endif
 
 #endif

@@ -7,6 +7,7 @@
 #if defined(__x86_64__)
 kern_product avx512_q4_0, avx512_q8_0;
 kern_product avx2_q4_0, avx2_q8_0;
+kern_product avxvnni_q4_0, avxvnni_q8_0;
 #elif defined(__aarch64__)
 kern_product neon_q4_0, neon_q8_0;
 #endif
