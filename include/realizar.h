@@ -10,6 +10,7 @@
  *   6. Engines     many requests batched on one model
  *   7. Services    the HTTP server
  *   8. Regex       regular expressions, the engine that splits text for tokenizers
+ *   9. Quantizing  a model file in fewer bits
  *
  * Rules that hold for every function here:
  *   - A function that can fail returns rz_status: RZ_OK (0) or a negative code.
@@ -393,6 +394,52 @@ RZ_API rz_status rz_regex_next(rz_regex_iter *it, rz_span *out, size_t cap, size
                                rz_error *err);
 /* The next match with its groups, as many as `cap` holds; out[0] is RZ_NO_MATCH at the end. */
 RZ_API rz_status rz_regex_next_captures(rz_regex_iter *it, rz_span *out, size_t cap, rz_error *err);
+
+/* ---- 9. Quantizing ---------------------------------------------------- */
+
+typedef struct rz_quantized {
+    const char *name;
+    uint64_t dim[4];
+    const char *from, *to; /* types: "F16", "Q4_K"; the same when it is copied */
+    uint64_t bytes_from, bytes_to;
+    int fell_back;  /* its rows did not fit the blocks of the type it should have had */
+    int importance; /* errors are weighed by the importance matrix */
+} rz_quantized;
+
+typedef struct rz_quantize_options {
+    size_t size;
+    const char *imatrix;        /* importance matrix, GGUF or older form; or NULL           */
+    int pure;                   /* 1 = one type for everything                              */
+    int allow_requantize;       /* 1 = take tensors that are quantized already              */
+    int dry_run;                /* 1 = decide, report, write nothing                        */
+    const char *output_type;    /* of output.weight; NULL = as the mix says                 */
+    const char *embedding_type; /* of token_embd.weight; NULL = as the mix says             */
+    const char *const *keep;    /* "TENSOR=TYPE", * in TENSOR stands for any text; the ...  */
+    size_t n_keep;              /* ... first that fits counts                               */
+    int threads;                /* 0 = one per core; the file is the same for any number    */
+    rz_progress_fn *progress;   /* bytes written, or NULL                                   */
+    void *progress_ud;
+    /* Each tensor as decided, in the order of the file, before anything is written; or NULL. */
+    void (*tensor)(void *ud, const rz_quantized *t);
+    void *tensor_ud;
+} rz_quantize_options;
+#define RZ_QUANTIZE_INIT \
+    { sizeof(rz_quantize_options), NULL, 0, 0, 0, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, NULL }
+
+typedef struct rz_quantize_report {
+    uint32_t tensors, quantized, fell_back; /* numbers of tensors */
+    uint32_t unweighted; /* quantized without importance though a matrix was given */
+    uint64_t weights, bytes_from, bytes_to;
+} rz_quantize_report;
+
+/* Make the GGUF file `out` from the GGUF file `in` (any part of a split one). `type` is a mix
+ * ("Q4_K_M") or a type ("Q8_0"). `out` appears whole or not at all; it must not be `in`. `opt` and
+ * `report` may be NULL. */
+RZ_API rz_status rz_quantize(const char *in, const char *out, const char *type,
+                             const rz_quantize_options *opt, rz_quantize_report *report,
+                             rz_error *err);
+/* Name of mix i ("Q4_K_M"), NULL past the end. */
+RZ_API const char *rz_quantize_name(size_t i);
 
 #ifdef __cplusplus
 }

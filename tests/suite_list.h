@@ -14,6 +14,7 @@
     X(json)              \
     X(yaml)              \
     X(quant)             \
+    X(quantize)          \
     X(gguf)              \
     X(gguf_bad)          \
     X(safetensors)       \

@@ -33,7 +33,7 @@ static status prefault(const tensor_file *f, const rz_model_options *opt, err *e
     return RZ_OK;
 }
 
-static status pick_threads(int wanted, int *out, err *e) {
+status api_pick_threads(int wanted, int *out, err *e) {
     const char *env = getenv("RZ_THREADS");
     int64_t n = wanted;
     if (n == 0 && env && !str_i64(str_of(env), &n))
@@ -64,7 +64,7 @@ static status open_model(rz_model **out, tensor_file *f, const rz_model_options 
     }
     m->file = f;
     if (s >= 0) s = api_take_struct(&opt, sizeof opt, given, "rz_model_options", e);
-    if (s >= 0) s = pick_threads(opt.threads, &threads, e);
+    if (s >= 0) s = api_pick_threads(opt.threads, &threads, e);
     if (s >= 0) s = model_open(&m->m, f, e);
     if (s >= 0) s = tok_open_model(&m->tok, f, e);
     if (s >= 0) s = copy_name(m, e);

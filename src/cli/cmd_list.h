@@ -13,6 +13,7 @@
     X("Inspect",  tokenize,   "text to token ids")                                         \
     X("Inspect",  decode,     "token ids to text")                                         \
     X("Inspect",  logits,     "the numbers behind every position, for verification")       \
+    X("Models",   quantize,   "a model file in fewer bits")                                \
     X("Measure",  bench,      "speed of a model on this machine")                          \
     X("Shell",    completion, "tab completion for bash, zsh and fish")
 /* clang-format on */

@@ -2,11 +2,9 @@
 #include "cli/model_arg.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
-#include "base/os.h"
+#include "cli/progress.h"
 #include "cli/show.h"
-#include "cli/stop.h"
 
 const arg_option model_arg_options[] = {
     {.name = "model",
@@ -82,46 +80,17 @@ status model_arg_no_more(const arg_list *rest, size_t used, err *e) {
                    rest->item[used]);
 }
 
-/* ---- Progress ---- */
-
-enum { QUIET_NS = 500000000, EACH_NS = 100000000 };
-
-typedef struct progress {
-    uint64_t start, last; /* ns; last 0 = nothing shown yet */
-    bool terminal;
-} progress;
-
-static int show_progress(void *ud, const rz_progress *p) {
-    progress *g = ud;
-    const uint64_t now = os_now_ns();
-    if (stop_asked()) return 1;
-    if (!g->terminal || now - g->start < QUIET_NS || now - g->last < EACH_NS) return 0;
-    buf line = BUF_INIT;
-    buf_printf(&line, "\r%s ", p->stage);
-    show_bytes(&line, p->done);
-    if (p->total) {
-        buf_text(&line, " of ");
-        show_bytes(&line, p->total);
-        buf_printf(&line, ", %.0f%%", 100.0 * (double)p->done / (double)p->total);
-    }
-    buf_text(&line, "\033[K");
-    if (!line.failed) fwrite(line.p, 1, line.len, stderr);
-    buf_free(&line);
-    g->last = now;
-    return 0;
-}
-
 status model_arg_open(const model_arg *a, const compute_arg *c, rz_model **out, err *e) {
     if (c) TRY(compute_arg_check(c, e));
-    progress g = {os_now_ns(), 0, os_is_terminal(STDERR_FILENO)};
+    progress g = progress_begin(NULL);
     rz_model_options opt = RZ_MODEL_INIT;
     opt.threads = c ? c->threads : 1;
     opt.prefault = c != NULL;
-    opt.progress = show_progress;
+    opt.progress = progress_show;
     opt.progress_ud = &g;
     const status s =
         a->demo ? rz_model_open_demo(out, &opt, e) : rz_model_open(out, a->path, &opt, e);
-    if (g.last) fputs("\r\033[K", stderr);
+    progress_end(&g);
     return s;
 }
 
