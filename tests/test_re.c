@@ -485,7 +485,7 @@ static bool batches_agree(re_work *many, re_work *one, str text, size_t batch) {
 }
 
 static void test_engines_agree_on_random_patterns(void) {
-    const int rounds = test_thorough() ? 12000 : 800;
+    const int rounds = test_thorough() ? 8000 : 500;
     int compiled = 0, bad = 0;
     for (int i = 0; i < rounds && bad < 5; i++) {
         maker m = {.seed = (uint64_t)i * 7919 + 1};

@@ -81,7 +81,8 @@ rz_status rz_regex_find(const rz_regex *r, const char *text, size_t len, size_t 
 
 /* Groups beyond `cap` are left out, places beyond the groups say there is none. */
 static void copy_groups(const rz_span *from, size_t n, rz_span *out, size_t cap) {
-    for (size_t i = 0; i < cap; i++) out[i] = i < n ? from[i] : (rz_span){RZ_NO_MATCH, RZ_NO_MATCH};
+    for (size_t i = 0; i < cap && i < n; i++) out[i] = from[i];
+    for (size_t i = n; i < cap; i++) out[i] = (rz_span){RZ_NO_MATCH, RZ_NO_MATCH};
 }
 
 rz_status rz_regex_captures(const rz_regex *r, const char *text, size_t len, size_t from,

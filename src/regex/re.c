@@ -139,7 +139,10 @@ static status choose_engine(re *r, const re_options *opt, err *e) {
         r->have_first = re_dfa_complete(&r->first);
         if (!r->have_first) re_dfa_done(&r->first);
     }
-    if (opt->engine == RE_JIT || (opt->engine == RE_AUTO && !opt->no_jit)) r->jit = re_jit_new(r);
+    if (opt->engine == RE_JIT || (opt->engine == RE_AUTO && !opt->no_jit))
+        r->jit = re_jit_new(r, false);
+    if (opt->engine == RE_AUTO) r->onepass = re_onepass_new(&r->main, &r->syms, r->n_slot);
+    if (r->onepass && r->jit) r->groups = re_jit_new(r, true);
     if (opt->engine == RE_JIT && !r->jit)
         return err_set(e, RZ_EUNSUPPORTED, "regex: no machine code for this pattern here");
     return RZ_OK;
@@ -193,6 +196,8 @@ void re_free(re *r) {
     for (unsigned i = 0; i < RE_MAX_LOOK; i++) re_prog_done(&r->look[i]);
     re_dfa_done(&r->first);
     re_jit_free(r->jit);
+    re_jit_free(r->groups);
+    re_onepass_free(r->onepass);
     mem_free(r);
 }
 
@@ -310,6 +315,8 @@ static status find_back(re_work *w, size_t from, bool *found, err *e) {
 static status fill_captures(re_work *w, const re_span *span, err *e) {
     const re *r = w->r;
     bool found = false;
+    if (w->slots_ready) return RZ_OK;
+    if (r->onepass && re_onepass_run(r->onepass, &w->text, *span, r->n_slot, w->slot)) return RZ_OK;
     if (r->tree.look_groups || re_back_fits(&r->main, span->end - span->start)) {
         TRY(need_back(w, e));
         w->back->steps = 0;
@@ -345,7 +352,8 @@ static status find(re_work *w, size_t from, bool slots, re_span *out, err *e) {
     from = boundary(&w->text, from);
     if (r->n_look && !w->looks_ready) TRY(re_make_looks(w, e));
     if (r->engine == RE_DFA) {
-        TRY(re_find_tables(w, from, out, e));
+        w->slots_ready = false;
+        TRY(re_find_tables(w, from, slots && r->n_slot > 2, out, e));
         if (slots && out->start != RE_NONE && r->n_slot > 2) TRY(fill_captures(w, out, e));
         return RZ_OK;
     }

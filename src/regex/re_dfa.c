@@ -13,21 +13,19 @@
 
 enum { DEAD = 0, UNKNOWN = 1, FIRST_STATE = 2, COMPLETE_WORK = 4000000 };
 
-/* Symbols that no assertion tells apart from behind share the number of the smallest. */
-static void number_behind(re_dfa *d) {
-    const re_syms *y = d->y;
+void re_number_behind(const re_prog *p, const re_syms *y, uint16_t *behind) {
     for (unsigned a = 0; a < y->n; a++) {
-        d->behind[a] = 0;
-        if (!d->prog->any_behind) continue;
+        behind[a] = 0;
+        if (!p->any_behind) continue;
         for (unsigned b = 0; b <= a; b++) {
             bool same = true;
-            for (uint32_t i = 0; same && i < d->prog->n; i++) {
-                const re_inst *in = &d->prog->inst[i];
+            for (uint32_t i = 0; same && i < p->n; i++) {
+                const re_inst *in = &p->inst[i];
                 if (in->op == RE_OP_ASSERT && in->how != RE_AHEAD)
                     same = re_sym_in(y, in->arg, a) == re_sym_in(y, in->arg, b);
             }
             if (!same) continue;
-            d->behind[a] = (uint16_t)b;
+            behind[a] = (uint16_t)b;
             break;
         }
     }
@@ -70,7 +68,7 @@ status re_dfa_init(re_dfa *d, const re_prog *prog, const re_syms *y, unsigned n_
         re_dfa_done(d);
         return err_set(e, RZ_ENOMEM, "regex: out of memory");
     }
-    number_behind(d);
+    re_number_behind(prog, y, d->behind);
     forget(d);
     return RZ_OK;
 }

@@ -61,16 +61,22 @@ static status sweep(re_work *w, size_t at, re_span *out, err *e) {
 }
 
 /* A match at exactly `at`. */
-static status try_at(re_work *w, re_dfa *d, size_t at, size_t *end, size_t *stop, err *e) {
+static status try_at(re_work *w, re_dfa *d, size_t at, bool slots, size_t *end, size_t *stop,
+                     err *e) {
     const re *r = w->r;
     size_t len;
     if (!r->jit) return re_dfa_forward(d, &w->text, at, end, stop, e);
     const unsigned behind = r->forward.any_behind ? re_sym_before(&w->text, at, &len) : 0;
-    *end = re_jit_one(r->jit, &w->text, at, behind, stop);
+    if (slots && r->groups) {
+        w->slots_ready = re_jit_groups(r->groups, &w->text, at, behind, w->slot, stop);
+        *end = w->slot[1];
+    } else {
+        *end = re_jit_one(r->jit, &w->text, at, behind, stop);
+    }
     return RZ_OK;
 }
 
-status re_find_tables(re_work *w, size_t from, re_span *out, err *e) {
+status re_find_tables(re_work *w, size_t from, bool slots, re_span *out, err *e) {
     const re *r = w->r;
     const re_subject *s = &w->text;
     re_dfa *d = r->have_first ? (re_dfa *)&r->first : w->first;
@@ -92,7 +98,7 @@ status re_find_tables(re_work *w, size_t from, re_span *out, err *e) {
             *out = found;
             return RZ_OK;
         }
-        TRY(try_at(w, d, at, &m.end, &stop, e));
+        TRY(try_at(w, d, at, slots, &m.end, &stop, e));
         if (m.end != RE_NONE) {
             m.start = at;
             break;

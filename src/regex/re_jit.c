@@ -15,7 +15,7 @@
 
 #include "base/mem.h"
 
-enum { MAX_STATES = 220, MAX_SYMS = 200, STATE_LABELS = 6 };
+enum { MAX_STATES = 220, MAX_SYMS = 200, STATE_LABELS = 6, MAX_STUBS = 128 };
 /* Labels of state k, from JIT_FIRST_STATE + k * STATE_LABELS. */
 enum { AT, INC, INC_MARKED, WIDE, ADD, ADD_MARKED };
 
@@ -23,7 +23,9 @@ struct re_jit {
     uint8_t *memory;
     size_t bytes;
     uint32_t enter, again, begin;
-    uint32_t *start; /* [y->n] code of the start state by symbol behind */
+    uint32_t *start;      /* [y->n] code of the start state by symbol behind */
+    uint64_t match_slots; /* set where the match ends */
+    uint32_t n_slot;      /* 0: code without groups */
 };
 
 void jit_bytes(jit_asm *a, const void *p, size_t n) {
@@ -64,9 +66,18 @@ static uint32_t decode(const re_syms *y, const uint8_t *p, const uint8_t *end) {
     return (uint32_t)sym | (uint32_t)len << 16;
 }
 
+/* A way on which groups are set first. */
+typedef struct stub {
+    uint32_t action, label;
+} stub;
+
 typedef struct plan {
     const re *r;
     const re_dfa *d;
+    const re_onepass
+        *o; /* groups are set too: d is made from it, its states one further; or NULL */
+    stub stub[MAX_STUBS];
+    uint32_t n_stub;
     jit_asm a;
     uint32_t n_set, sets_at; /* bit sets over bytes, eight to a table */
     uint32_t byte_at, wide_at, skip_at, code_at;
@@ -89,16 +100,31 @@ static bool always_matches(const plan *p, uint32_t state) {
     return true;
 }
 
-/* Where entry t of a state leads, which has (or not) noted its match; `wide`: by a wide
+static uint32_t stub_of(plan *p, uint32_t action, uint32_t label) {
+    uint32_t i = 0;
+    while (i < p->n_stub && (p->stub[i].action != action || p->stub[i].label != label)) i++;
+    if (i == MAX_STUBS) {
+        p->a.failed = true;
+        return label;
+    }
+    if (i == p->n_stub) p->stub[p->n_stub++] = (stub){action, label};
+    return label_of(p->d->n_state, 0) + i;
+}
+
+/* Where a state, which has (or not) noted its match, leads by a symbol; `wide`: of a wide
  * character. */
-static uint32_t way(const plan *p, uint32_t state, uint32_t t, bool noted, bool wide) {
+static uint32_t way(plan *p, uint32_t state, unsigned sym, bool noted, bool wide) {
+    const uint32_t t = entry(p, state, sym), to = target(p, t);
     const bool mark = (t & RE_DFA_MATCH) && !noted;
-    const uint32_t to = target(p, t);
     if (to == 0 && mark) return JIT_DONE_MATCH;
     if (to == 0 && !noted && state == p->d->start[0] / p->d->n_sym)
         return wide ? JIT_MISS_WIDE : JIT_MISS;
     if (to == 0) return JIT_DONE;
-    return label_of(to, wide ? (mark ? ADD_MARKED : ADD) : (mark ? INC_MARKED : INC));
+    const uint32_t action =
+        p->o ? p->o->trans[(size_t)(state - 1) * p->d->n_sym + sym] >> RE_ONEPASS_ROW : 0;
+    const uint32_t label =
+        label_of(to, wide ? (mark ? ADD_MARKED : ADD) : (mark ? INC_MARKED : INC));
+    return action ? stub_of(p, action, label) : label;
 }
 
 /* Number of a new set of bytes. */
@@ -136,7 +162,7 @@ static void write_state(plan *p, uint32_t k) {
     uint32_t other[3] = {0}, n_other = 0; /* where bytes lead that do not stay */
     bool stay[256] = {false}, first[256] = {false}, any = false;
     for (unsigned b = 0; b < 128; b++) {
-        const uint32_t to = way(p, k, entry(p, k, y->ascii[b]), noted, false);
+        const uint32_t to = way(p, k, y->ascii[b], noted, false);
         uint32_t i = 0;
         if (to == label_of(k, INC)) {
             stay[b] = any = true;
@@ -167,7 +193,7 @@ static void write_state(plan *p, uint32_t k) {
     jit_wide(a);
     any = false;
     for (unsigned s = 0; s < 256; s++) {
-        stay[s] = s < p->d->n_sym && way(p, k, entry(p, k, s), noted, true) == label_of(k, ADD);
+        stay[s] = s < p->d->n_sym && way(p, k, s, noted, true) == label_of(k, ADD);
         any |= stay[s];
     }
     if (any) go_if_in(p, stay, label_of(k, ADD));
@@ -211,6 +237,14 @@ static void write_frame(plan *p) {
     jit_decoder(a, decode, p->d->y->stage1 != NULL);
 }
 
+static void write_stubs(plan *p) {
+    for (uint32_t i = 0; i < p->n_stub; i++) {
+        jit_label(&p->a, label_of(p->d->n_state, 0) + i);
+        jit_save(&p->a, p->o->action[p->stub[i].action]);
+        jit_jump(&p->a, p->stub[i].label);
+    }
+}
+
 static uint32_t start_label(const plan *p, unsigned behind) {
     const uint32_t state = p->d->start[behind] / p->d->n_sym;
     return p->a.label[state ? label_of(state, AT) : (uint32_t)JIT_DONE];
@@ -226,10 +260,9 @@ static void fill_tables(plan *p) {
         const bool noted = always_matches(p, k);
         for (unsigned b = 0; b < 256; b++)
             byte[k * 256 + b] =
-                p->a.label[b < 128 ? way(p, k, entry(p, k, y->ascii[b]), noted, false)
-                                   : label_of(k, WIDE)];
+                p->a.label[b < 128 ? way(p, k, y->ascii[b], noted, false) : label_of(k, WIDE)];
         for (unsigned s = 0; s < p->d->n_sym; s++)
-            wide[k * p->d->n_sym + s] = p->a.label[way(p, k, entry(p, k, s), noted, true)];
+            wide[k * p->d->n_sym + s] = p->a.label[way(p, k, s, noted, true)];
     }
 }
 
@@ -241,7 +274,7 @@ static bool write_code(plan *p) {
     p->wide_at = p->byte_at + n * 256 * 4;
     p->skip_at = (p->wide_at + n * p->d->n_sym * 4 + 15) & ~15u;
     const size_t tables = p->skip_at + (size_t)n * 32;
-    p->a.n_label = JIT_FIRST_STATE + n * STATE_LABELS;
+    p->a.n_label = label_of(n, 0) + MAX_STUBS;
     p->a.label = mem_array_zero(p->a.n_label, sizeof *p->a.label);
     p->a.cap = tables * 2 + 4096;
     p->a.code = mem_zero(p->a.cap);
@@ -251,6 +284,7 @@ static bool write_code(plan *p) {
     memset(p->a.code, 0x0F, 16); /* for jit_skip: the low half of a byte */
     write_frame(p);
     for (uint32_t k = 2; k < n && !p->a.failed; k++) write_state(p, k);
+    write_stubs(p);
     if (p->a.failed) return false;
     fill_tables(p);
     for (size_t i = 0; i < p->a.n_fix; i++)
@@ -268,30 +302,71 @@ static bool install(re_jit *j, const jit_asm *a) {
     return mprotect(j->memory, j->bytes, PROT_READ | PROT_EXEC) == 0;
 }
 
-re_jit *re_jit_new(const re *r) {
-    const re_dfa *d = &r->first;
-    plan p = {.r = r, .d = d};
-    if (!r->have_first || d->n_sym != r->syms.n || r->syms.use_final || d->n_state > MAX_STATES ||
-        d->n_sym > MAX_SYMS)
-        return NULL;
+static re_jit *make_code(plan *p) {
     re_jit *j = mem_zero(sizeof *j);
-    if (j) j->start = mem_array(r->syms.n, sizeof *j->start);
-    bool ok = j && j->start && write_code(&p);
-    for (unsigned s = 0; ok && s < r->syms.n; s++) {
-        j->start[s] = start_label(&p, s);
-    }
+    const unsigned n = p->r->syms.n;
+    if (j) j->start = mem_array(n, sizeof *j->start);
+    bool ok = j && j->start && write_code(p);
+    for (unsigned s = 0; ok && s < n; s++) j->start[s] = start_label(p, s);
     if (ok) {
-        j->again = p.a.label[JIT_AGAIN];
-        j->begin = p.a.label[JIT_BEGIN];
-        j->enter = p.code_at;
-        ok = install(j, &p.a);
+        j->again = p->a.label[JIT_AGAIN];
+        j->begin = p->a.label[JIT_BEGIN];
+        j->enter = p->code_at;
+        ok = install(j, &p->a);
     }
-    mem_free(p.a.code);
-    mem_free(p.a.label);
-    mem_free(p.a.fix);
+    mem_free(p->a.code);
+    mem_free(p->a.label);
+    mem_free(p->a.fix);
     if (ok) return j;
     re_jit_free(j);
     return NULL;
+}
+
+static bool fits(const re *r, uint32_t n_state) {
+    return !r->syms.use_final && n_state <= MAX_STATES && r->syms.n <= MAX_SYMS;
+}
+
+/* The table of r->onepass in the shape of re_dfa.c. false: no memory, or its matches end in
+ * different ways. */
+static bool shape(re_dfa *d, const re *r, uint64_t *match_slots) {
+    const re_onepass *o = r->onepass;
+    const uint32_t n = r->syms.n, row = (1u << RE_ONEPASS_ROW) - 1;
+    uint32_t action = 0;
+    *d = (re_dfa){.y = &r->syms, .n_sym = n, .n_state = o->n_state + 1};
+    d->trans = mem_array_zero((size_t)d->n_state * n, sizeof *d->trans);
+    d->start = mem_array(n, sizeof *d->start);
+    if (!d->trans || !d->start) return false;
+    for (unsigned s = 0; s < n; s++) d->start[s] = o->start[s] + n;
+    for (size_t c = n; c < (size_t)o->n_state * n; c++) {
+        const uint32_t to = o->trans[c] & row;
+        d->trans[c + n] = (to ? to + n : 0) | (o->match[c] ? RE_DFA_MATCH : 0);
+        if (o->match[c] == 0) continue;
+        if (action && o->match[c] != action) return false;
+        action = o->match[c];
+    }
+    *match_slots = action ? o->action[action - 1] : 0;
+    return true;
+}
+
+re_jit *re_jit_new(const re *r, bool groups) {
+    plan p = {.r = r, .d = &r->first};
+    if (!groups)
+        return r->have_first && r->first.n_sym == r->syms.n && fits(r, r->first.n_state)
+                   ? make_code(&p)
+                   : NULL;
+    re_dfa d = {0};
+    re_jit *j = NULL;
+    uint64_t match_slots;
+    p.o = r->onepass;
+    p.d = &d;
+    if (fits(r, r->onepass->n_state + 1) && shape(&d, r, &match_slots)) j = make_code(&p);
+    if (j) {
+        j->match_slots = match_slots;
+        j->n_slot = r->n_slot;
+    }
+    mem_free(d.trans);
+    mem_free(d.start);
+    return j;
 }
 
 void re_jit_free(re_jit *j) {
@@ -342,10 +417,36 @@ size_t re_jit_one(const re_jit *j, const re_subject *s, size_t at, unsigned behi
     return r.last ? (size_t)(r.last - s->p) : RE_NONE;
 }
 
+bool re_jit_groups(const re_jit *j, const re_subject *s, size_t at, unsigned behind, size_t *slot,
+                   size_t *read) {
+    for (uint32_t i = 0; i < j->n_slot; i++) slot[i] = RE_NONE;
+    jit_run r = {.p = s->p + at,
+                 .end = s->p + s->len,
+                 .text = s->p,
+                 .y = s->y,
+                 .stage1 = s->y->stage1,
+                 .stage2 = s->y->stage2,
+                 .entry = j->memory + j->begin,
+                 .start = j->memory + j->start[behind],
+                 .base = j->memory,
+                 .slot = slot};
+    call(j, &r);
+    *read = (size_t)(r.read - s->p);
+    if (!r.last) return false;
+    const uintptr_t text = (uintptr_t)s->p;
+    slot[0] = at;
+    slot[1] = (size_t)(r.last - s->p);
+    if (r.saved && r.saved >= r.last) return false; /* a group was set on the way to no match */
+    for (uint32_t i = 2; i < j->n_slot; i++)
+        if (slot[i] != RE_NONE) slot[i] -= text;
+    for (uint64_t m = j->match_slots; m; m &= m - 1) slot[__builtin_ctzll(m)] = slot[1];
+    return true;
+}
+
 #else
 
-re_jit *re_jit_new(const re *r) {
-    (void)r;
+re_jit *re_jit_new(const re *r, bool groups) {
+    (void)r, (void)groups;
     return NULL;
 }
 
@@ -361,6 +462,13 @@ size_t re_jit_one(const re_jit *j, const re_subject *s, size_t at, unsigned behi
     (void)j, (void)s, (void)behind;
     *read = at;
     return RE_NONE;
+}
+
+bool re_jit_groups(const re_jit *j, const re_subject *s, size_t at, unsigned behind, size_t *slot,
+                   size_t *read) {
+    (void)j, (void)s, (void)behind, (void)slot;
+    *read = at;
+    return false;
 }
 
 #endif

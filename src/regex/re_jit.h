@@ -18,6 +18,8 @@ typedef struct jit_run {
     const uint8_t *read;             /* out: how far it looked */
     const uint16_t *stage1, *stage2; /* of y */
     const uint8_t *base;             /* of the tables */
+    size_t *slot;                    /* places of groups, as pointers into the text */
+    const uint8_t *saved;            /* out: where the last of them was set, NULL: none */
 } jit_run;
 
 typedef void jit_fn(jit_run *r);
@@ -62,11 +64,12 @@ void jit_label(jit_asm *a, uint32_t label);
 void jit_fix_here(jit_asm *a, uint32_t label);
 
 /* One implementation per machine. */
-void jit_enter(jit_asm *a);     /* the function's head; goes to r->entry */
-void jit_leave(jit_asm *a);     /* store p, last, read; return */
-void jit_mark(jit_asm *a);      /* last = p */
-void jit_next(jit_asm *a);      /* p++ */
-void jit_next_wide(jit_asm *a); /* p += length of the wide character */
+void jit_enter(jit_asm *a);                /* the function's head; goes to r->entry */
+void jit_leave(jit_asm *a);                /* store p, last, read; return */
+void jit_mark(jit_asm *a);                 /* last = p */
+void jit_next(jit_asm *a);                 /* p++ */
+void jit_save(jit_asm *a, uint64_t slots); /* slot[i] = p for each bit, and saved = p */
+void jit_next_wide(jit_asm *a);            /* p += length of the wide character */
 void jit_jump(jit_asm *a, uint32_t label);
 void jit_at_end(jit_asm *a, uint32_t label); /* go there when p == end */
 void jit_load(jit_asm *a);                   /* byte = *p */

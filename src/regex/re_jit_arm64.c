@@ -71,6 +71,13 @@ void jit_mark(jit_asm *a) { put(a, 0xAA1303F5); }      /* mov x21, x19 */
 void jit_next(jit_asm *a) { put(a, 0x91000673); }      /* add x19, x19, #1 */
 void jit_next_wide(jit_asm *a) { put(a, 0x8B010273); } /* add x19, x19, x1 */
 
+void jit_save(jit_asm *a, uint64_t slots) {
+    get_field(a, 9, FIELD(slot));
+    for (; slots; slots &= slots - 1) /* str x19, [x9, #slot] */
+        put(a, 0xF9000133 | (uint32_t)__builtin_ctzll(slots) << 10);
+    set_field(a, 19, FIELD(saved));
+}
+
 void jit_at_end(jit_asm *a, uint32_t label) {
     put(a, 0xEB14027F); /* cmp x19, x20 */
     put(a, SKIP_NE);

@@ -29,7 +29,9 @@ enum {
     READ = offsetof(jit_run, read),
     STAGE1 = offsetof(jit_run, stage1),
     STAGE2 = offsetof(jit_run, stage2),
-    TABLES = offsetof(jit_run, base)
+    TABLES = offsetof(jit_run, base),
+    SLOT = offsetof(jit_run, slot),
+    SAVED = offsetof(jit_run, saved) /* at most 127: one byte */
 };
 
 static void put32(jit_asm *a, uint32_t v) { jit_bytes(a, &v, sizeof v); }
@@ -66,6 +68,15 @@ void jit_leave(jit_asm *a) {
 void jit_mark(jit_asm *a) { PUT(0x49, 0x89, 0xDD); }      /* mov r13, rbx */
 void jit_next(jit_asm *a) { PUT(0x48, 0xFF, 0xC3); }      /* inc rbx */
 void jit_next_wide(jit_asm *a) { PUT(0x48, 0x01, 0xCB); } /* add rbx, rcx */
+
+void jit_save(jit_asm *a, uint64_t slots) {
+    PUT(0x49, 0x8B, 0x47, SLOT); /* mov rax, [r15+SLOT] */
+    for (; slots; slots &= slots - 1) {
+        PUT(0x48, 0x89, 0x98); /* mov [rax+slot], rbx */
+        put32(a, (uint32_t)__builtin_ctzll(slots) * 8);
+    }
+    PUT(0x49, 0x89, 0x5F, SAVED); /* mov [r15+SAVED], rbx */
+}
 
 void jit_jump(jit_asm *a, uint32_t label) {
     PUT(0xE9);
@@ -153,12 +164,17 @@ void jit_decoder(jit_asm *a, jit_decode *decode, bool tables) {
 
 bool jit_can_skip(void) { return cpu_get()->avx2; } /* SSSE3 is meant */
 
-/* Bytes of 0x80 and more select 0 from the first table, so they are never in. */
+/* Bytes of 0x80 and more select 0 from the first table, so they are never in. Near the end 16 bytes
+ * are read as well, when they are of one page: what lies behind the end is not looked at. */
 void jit_skip(jit_asm *a, uint32_t table, uint32_t label) {
     const uint32_t nibble = 0;
     PUT(0x48, 0x8D, 0x43, 16);       /* lea rax, [rbx+16] */
-    PUT(0x4C, 0x39, 0xE0, 0x77, 83); /* cmp rax, r12; ja behind */
-    PUT(0xF3, 0x0F, 0x6F, 0x03);     /* movdqu xmm0, [rbx] */
+    PUT(0x4C, 0x39, 0xE0, 0x76, 14); /* cmp rax, r12; jbe load */
+    PUT(0x89, 0xD8);                 /* mov eax, ebx */
+    PUT(0x25, 0xFF, 0x0F, 0, 0);     /* and eax, 4095 */
+    PUT(0x3D, 0xF0, 0x0F, 0, 0);     /* cmp eax, 4080 */
+    PUT(0x77, 98);                   /* ja behind */
+    PUT(0xF3, 0x0F, 0x6F, 0x03);     /* load: movdqu xmm0, [rbx] */
     PUT(0x66, 0x0F, 0x6F, 0xC8);     /* movdqa xmm1, xmm0 */
     PUT(0x66, 0x0F, 0x71, 0xD1, 4);  /* psrlw xmm1, 4 */
     PUT(0x66, 0x0F, 0xDB, 0x8D);     /* pand xmm1, [rbp+nibble] */
@@ -173,11 +189,15 @@ void jit_skip(jit_asm *a, uint32_t table, uint32_t label) {
     PUT(0x66, 0x0F, 0xEF, 0xDB);       /* pxor xmm3, xmm3 */
     PUT(0x66, 0x0F, 0x74, 0xD3);       /* pcmpeqb xmm2, xmm3 */
     PUT(0x66, 0x0F, 0xD7, 0xC2);       /* pmovmskb eax, xmm2 */
+    PUT(0x85, 0xC0, 0x75, 18);         /* test eax, eax; jne found */
     PUT(0x48, 0x83, 0xC3, 16);         /* add rbx, 16 */
-    PUT(0x85, 0xC0, 0x0F, 0x84);       /* test eax, eax; je label */
+    PUT(0x4C, 0x39, 0xE3, 0x0F, 0x82); /* cmp rbx, r12; jb label */
     aim(a, label);
-    PUT(0x0F, 0xBC, 0xC0);             /* bsf eax, eax */
-    PUT(0x48, 0x8D, 0x5C, 0x03, 0xF0); /* lea rbx, [rbx+rax-16] */
+    PUT(0x4C, 0x89, 0xE3, 0xEB, 13); /* mov rbx, r12; jmp behind */
+    PUT(0x0F, 0xBC, 0xC0);           /* found: bsf eax, eax */
+    PUT(0x48, 0x01, 0xC3);           /* add rbx, rax */
+    PUT(0x4C, 0x39, 0xE3);           /* cmp rbx, r12 */
+    PUT(0x49, 0x0F, 0x47, 0xDC);     /* cmova rbx, r12 */
 }
 
 void jit_begin(jit_asm *a, uint32_t behind) {

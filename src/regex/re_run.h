@@ -40,6 +40,9 @@ typedef struct re_dfa {
 status re_dfa_init(re_dfa *d, const re_prog *prog, const re_syms *y, unsigned n_look, bool search,
                    bool all, size_t limit, err *e);
 void re_dfa_done(re_dfa *d);
+/* behind[y->n]: symbols that no assertion of the program tells apart from behind get the number of
+ * the smallest of them. */
+void re_number_behind(const re_prog *p, const re_syms *y, uint16_t *behind);
 /* Compute every entry. false when that would pass the limit, or takes long: then it is lazy. */
 bool re_dfa_complete(re_dfa *d);
 /* Row to start in behind `sym`, or RE_DFA_FAILED when out of memory. */
@@ -94,13 +97,33 @@ bool re_back_fits(const re_prog *p, size_t len);
 status re_back_run(re_back *b, const re_prog *p, const re_subject *s, size_t at, size_t window,
                    bool *found, size_t *slot, err *e);
 
+/* ---- re_onepass.c ---- */
+
+enum { RE_ONEPASS_ROW = 20 }; /* low bits of an entry: the next row; above them the action */
+
+typedef struct re_onepass {
+    uint32_t *trans;   /* [n_state][y->n] what to do before that symbol, and where it leads */
+    uint16_t *match;   /* [n_state][y->n] action + 1 where a match may end before that symbol */
+    uint16_t *settled; /* [n_state] action + 1 when only the end of the match is missing */
+    uint32_t *start;   /* [y->n] first row by symbol behind */
+    uint64_t *action;  /* [n_action] slots that are set to the place */
+    uint32_t n_state, n_action;
+} re_onepass;
+
+/* NULL: the pattern has two ways somewhere, or needs too large a table. */
+re_onepass *re_onepass_new(const re_prog *p, const re_syms *y, uint32_t n_slot);
+void re_onepass_free(re_onepass *o);
+/* The groups of the match that is known to be at `span`; false: there is none. */
+bool re_onepass_run(const re_onepass *o, const re_subject *s, re_span span, uint32_t n_slot,
+                    size_t *slot);
+
 /* ---- re_jit.c ---- */
 
 typedef struct re_jit re_jit;
 
-/* Machine code for r->first, or NULL: this machine or system has none, or the table is too
- * large. */
-re_jit *re_jit_new(const re *r);
+/* Machine code for r->first, or for r->onepass with its groups; NULL: this machine or system has
+ * none, or the table is too large. */
+re_jit *re_jit_new(const re *r, bool groups);
 void re_jit_free(re_jit *j);
 /* Matches that are not empty, one behind the other from *at on, until `cap` are found or it comes
  * to a place that it leaves to others; *at is then that place, and no match begins before it. */
@@ -108,6 +131,10 @@ size_t re_jit_many(const re_jit *j, const re_subject *s, size_t *at, unsigned be
                    size_t cap);
 /* End of the match at exactly `at`, behind symbol `behind`; *read: how far it looked. */
 size_t re_jit_one(const re_jit *j, const re_subject *s, size_t at, unsigned behind, size_t *read);
+/* The same with the slots of its groups, of code made for them. false: they must be found by other
+ * means, the end is right. */
+bool re_jit_groups(const re_jit *j, const re_subject *s, size_t at, unsigned behind, size_t *slot,
+                   size_t *read);
 
 /* ---- the compiled pattern ---- */
 
@@ -121,8 +148,10 @@ struct re {
     unsigned n_look, main_look_bits;
     re_engine engine; /* one of RE_PIKE RE_DFA RE_BACK RE_JIT */
     bool have_first;
-    re_dfa first; /* anchored, complete */
-    re_jit *jit;  /* the same as machine code, or NULL */
+    re_dfa first;        /* anchored, complete */
+    re_jit *jit;         /* the same as machine code, or NULL */
+    re_onepass *onepass; /* for captures, or NULL */
+    re_jit *groups;      /* that as machine code, or NULL */
     uint32_t n_slot;
     uint64_t budget;
     bool text_start;        /* can only match at the start of the text */
@@ -143,11 +172,13 @@ struct re_work {
     re_pike *pike;
     re_back *back;
     size_t *slot;     /* [n_slot] */
+    bool slots_ready; /* the search filled `slot` on its way */
     unsigned in_vain; /* how often trying each place did not pay, lately */
 };
 
-/* The part of re.c that finds a match with tables: re_find.c. */
-status re_find_tables(re_work *w, size_t from, re_span *out, err *e);
+/* The part of re.c that finds a match with tables: re_find.c. With `slots` it may also fill w->slot;
+ * then slots_ready is set. */
+status re_find_tables(re_work *w, size_t from, bool slots, re_span *out, err *e);
 /* Fill w->text.look for the bound text, once. */
 status re_make_looks(re_work *w, err *e);
 
