@@ -523,6 +523,77 @@ static void test_engines_agree_on_random_patterns(void) {
     CHECK_MSG(compiled > rounds / 2, "only %d of %d patterns compile", compiled, rounds);
 }
 
+/* ---- searching for literals first ---- */
+
+static re_work *open_as(const char *pattern, re_engine engine, re **r) {
+    const re_options opt = {.engine = engine};
+    re_work *w = NULL;
+    if (re_compile(r, str_of(pattern), &opt, NULL) == RZ_OK) re_work_new(&w, *r, NULL);
+    return w;
+}
+
+static void test_literals_are_found_where_the_tables_find_them(void) {
+    static const struct {
+        const char *pattern, *engine; /* the beginning of its name */
+    } rows[] = {{"abc", "memmem"},
+                {"aab|cba|bca", "teddy"},
+                {"abca|ab|abcab", "teddy"},
+                {"\\babc\\b", "memmem+"},
+                {"(?:abc|bca)+x", "teddy+"},
+                {"(a)bc(?:a|b)", "teddy"},
+                {"(?i)xab", "teddy"},
+                {"abcabcabcabcabcabcab[ab]*", "memmem+"},
+                {"ab(?=c)", "memmem+"},
+                {"aab?c?x", "teddy"},
+                {"\xC3\xA9"
+                 "a{2}|aaa",
+                 "teddy"},
+                {"bac(?!x)|cab", "teddy+"}};
+    char text[400];
+    uint64_t seed = 99;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        re *a = NULL, *b = NULL;
+        re_work *w = open_as(rows[i].pattern, RE_AUTO, &a);
+        re_work *v = open_as(rows[i].pattern, RE_DFA, &b);
+        REQUIRE(w && v);
+        CHECK_MSG(strncmp(re_engine_name(a), rows[i].engine, strlen(rows[i].engine)) == 0,
+                  "%s runs as %s", rows[i].pattern, re_engine_name(a));
+        for (int round = 0; round < 200; round++) {
+            size_t n = 0;
+            const size_t len = rng_below(&seed, 380);
+            while (n < len) {
+                const uint64_t k = rng_below(&seed, 24);
+                if (k == 23) memcpy(text + n, "\xC3\xA9", 2), n += 2;
+                else text[n++] = "abcabcabcabcabcabcxX -"[k % 22];
+            }
+            CHECK_MSG(agree(w, v, re_groups(a), (str){text, n}), "%s differs in round %d",
+                      rows[i].pattern, round);
+            CHECK_MSG(batches_agree(w, v, (str){text, n}, 1 + (size_t)round % 7),
+                      "batches of %s differ in round %d", rows[i].pattern, round);
+        }
+        re_work_free(w);
+        re_work_free(v);
+        re_free(a);
+        re_free(b);
+    }
+}
+
+static void test_what_every_match_needs_is_asked_again_for_each_text(void) {
+    re *r = NULL;
+    re_work *w = open_as("[a-z]+@[a-z]+", RE_AUTO, &r);
+    re_span m = {0, 0};
+    REQUIRE(w);
+    re_text(w, STR_LIT("ab cd ef"));
+    CHECK(re_find(w, 0, &m, NULL) == RZ_OK && m.start == RE_NONE);
+    re_text(w, STR_LIT("ab c@d ef g@h"));
+    CHECK(re_find(w, 0, &m, NULL) == RZ_OK && m.start == 3 && m.end == 6);
+    CHECK(re_find(w, 6, &m, NULL) == RZ_OK && m.start == 10 && m.end == 13);
+    CHECK(re_find(w, 12, &m, NULL) == RZ_OK && m.start == RE_NONE);
+    CHECK(re_find(w, 1, &m, NULL) == RZ_OK && m.start == 3 && m.end == 6);
+    re_work_free(w);
+    re_free(r);
+}
+
 /* ---- graphemes ---- */
 
 static void test_graphemes_are_cut_as_the_database_cuts_them(void) {
@@ -708,6 +779,8 @@ void suite_re(void) {
     RUN(test_every_construct_matches_and_does_not);
     RUN(test_bad_patterns_say_where);
     RUN(test_engines_agree_on_random_patterns);
+    RUN(test_literals_are_found_where_the_tables_find_them);
+    RUN(test_what_every_match_needs_is_asked_again_for_each_text);
     RUN(test_graphemes_are_cut_as_the_database_cuts_them);
     RUN(test_patterns_that_hurt_backtracking_are_linear);
     RUN(test_backreferences_end_in_a_budget_error);

@@ -138,8 +138,11 @@ rz_status rz_regex_next(rz_regex_iter *it, rz_span *out, size_t cap, size_t *n, 
 rz_status rz_regex_next_captures(rz_regex_iter *it, rz_span *out, size_t cap, rz_error *e) {
     if (!it || (cap && !out))
         return err_set(e, RZ_EINVAL, "rz_regex_next_captures: a pointer is NULL");
-    TRY(re_next_captures(it->work, it->span, e));
-    copy_groups(it->span, re_groups(it->r->re), out, cap);
+    const size_t n = re_groups(it->r->re);
+    const bool direct = cap >= n;
+    TRY(re_next_captures(it->work, direct ? out : it->span, e));
+    if (!direct) copy_groups(it->span, n, out, cap);
+    for (size_t i = n; i < cap; i++) out[i].start = out[i].end = RZ_NO_MATCH;
     return RZ_OK;
 }
 

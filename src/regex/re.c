@@ -148,10 +148,26 @@ static status choose_engine(re *r, const re_options *opt, err *e) {
     return RZ_OK;
 }
 
+static status find_literals(re *r, const re_options *opt, err *e) {
+    if (opt->engine != RE_AUTO || opt->no_prefilter) return RZ_OK;
+    r->n_need = re_required(&r->tree, r->need);
+    if (r->engine != RE_DFA || r->text_start) return RZ_OK;
+    r->literals = mem_zero(sizeof *r->literals);
+    if (!r->literals) return err_set(e, RZ_ENOMEM, "regex: out of memory");
+    if (re_literals_make(r->literals, &r->tree)) return RZ_OK;
+    mem_free(r->literals);
+    r->literals = NULL;
+    return RZ_OK;
+}
+
 static void name_engine(re *r) {
     static const char *const names[] = {"", "pike", "dfa", "backtracker"};
     const bool lazy = r->engine == RE_DFA && !r->have_first;
-    snprintf(r->name, sizeof r->name, "%s", r->jit ? "jit" : lazy ? "lazy dfa" : names[r->engine]);
+    const char *name = r->jit ? "jit" : lazy ? "lazy dfa" : names[r->engine];
+    const char *before = !r->literals ? "" : r->literals->n == 1 ? "memmem" : "teddy";
+    const bool only = r->literals && r->literals->whole;
+    snprintf(r->name, sizeof r->name, "%s%s%s", before, *before && !only ? "+" : "",
+             only ? "" : name);
 }
 
 static status compile(re *r, str pattern, const re_options *opt, err *e) {
@@ -169,6 +185,7 @@ static status compile(re *r, str pattern, const re_options *opt, err *e) {
     TRY(make_programs(r, e));
     TRY(find_starts(r, e));
     TRY(choose_engine(r, opt, e));
+    TRY(find_literals(r, opt, e));
     name_engine(r);
     return RZ_OK;
 }
@@ -197,6 +214,7 @@ void re_free(re *r) {
     re_dfa_done(&r->first);
     re_jit_free(r->jit);
     re_jit_free(r->groups);
+    mem_free(r->literals);
     re_onepass_free(r->onepass);
     mem_free(r);
 }
@@ -254,7 +272,7 @@ void re_work_free(re_work *w) {
 void re_text(re_work *w, str text) {
     static const uint8_t nothing[1];
     w->text = (re_subject){text.p ? (const uint8_t *)text.p : nothing, text.len, &w->r->syms, NULL};
-    w->looks_ready = false;
+    w->looks_ready = w->need_known = false;
     re_seek(w, 0);
 }
 
@@ -293,6 +311,7 @@ static status find_back(re_work *w, size_t from, bool *found, err *e) {
     TRY(need_back(w, e));
     w->back->steps = 0;
     *found = false;
+    if (!re_still_possible(w, from)) return RZ_OK;
     for (size_t at = from, len; at <= s->len && !*found; at += len) {
         re_sym_at(s, at, &len);
         if (len == 0) len = 1;
@@ -346,10 +365,10 @@ static status find(re_work *w, size_t from, bool slots, re_span *out, err *e) {
     const re *r = w->r;
     bool found = false;
     if (from > w->text.len) {
-        *out = (re_span){RE_NONE, RE_NONE};
+        out->start = out->end = RE_NONE;
         return RZ_OK;
     }
-    from = boundary(&w->text, from);
+    if (from) from = boundary(&w->text, from);
     if (r->n_look && !w->looks_ready) TRY(re_make_looks(w, e));
     if (r->engine == RE_DFA) {
         w->slots_ready = false;
@@ -365,7 +384,8 @@ static status find(re_work *w, size_t from, bool slots, re_span *out, err *e) {
     } else {
         TRY(find_back(w, from, &found, e));
     }
-    *out = found ? (re_span){w->slot[0], w->slot[1]} : (re_span){RE_NONE, RE_NONE};
+    out->start = found ? w->slot[0] : RE_NONE;
+    out->end = found ? w->slot[1] : RE_NONE;
     return RZ_OK;
 }
 
@@ -373,51 +393,81 @@ status re_find(re_work *w, size_t from, re_span *out, err *e) {
     return find(w, from, false, out, e);
 }
 
-static void groups_from_slots(const re_work *w, re_span whole, re_span *span) {
-    span[0] = whole;
+/* span[0] is the whole match already. Spans are written member by member where they are wanted: a
+ * copy of one that was just written waits for its two halves. */
+static void groups_from_slots(const re_work *w, re_span *span) {
     for (size_t g = 1; g < w->r->tree.n_group; g++) {
-        span[g] = (re_span){w->slot[g * 2], w->slot[g * 2 + 1]};
-        if (whole.start == RE_NONE || span[g].end == RE_NONE || span[g].start == RE_NONE)
-            span[g] = (re_span){RE_NONE, RE_NONE};
+        const size_t start = w->slot[g * 2], end = w->slot[g * 2 + 1];
+        const bool set = span->start != RE_NONE && start != RE_NONE && end != RE_NONE;
+        span[g].start = set ? start : RE_NONE;
+        span[g].end = set ? end : RE_NONE;
     }
 }
 
 status re_captures(re_work *w, size_t from, re_span *span, err *e) {
-    re_span whole;
-    TRY(find(w, from, true, &whole, e));
-    groups_from_slots(w, whole, span);
+    TRY(find(w, from, true, span, e));
+    groups_from_slots(w, span);
     return RZ_OK;
 }
 
 static status next(re_work *w, bool slots, re_span *out, err *e) {
-    re_span m;
     for (;;) {
-        TRY(find(w, w->at, slots, &m, e));
-        if (m.start == RE_NONE || m.start < m.end || m.end != w->last_end) break;
+        TRY(find(w, w->at, slots, out, e));
+        if (out->start == RE_NONE || out->start < out->end || out->end != w->last_end) break;
         size_t len;
         re_sym_at(&w->text, w->at, &len);
         w->at += len ? len : 1;
     }
-    w->at = w->last_end = m.end;
-    if (m.start == RE_NONE) w->at = w->text.len + 1;
-    *out = m;
+    w->last_end = out->end;
+    w->at = out->start == RE_NONE ? w->text.len + 1 : out->end;
     return RZ_OK;
 }
 
 status re_next(re_work *w, re_span *out, err *e) { return next(w, false, out, e); }
 
 status re_next_captures(re_work *w, re_span *span, err *e) {
-    re_span whole;
-    TRY(next(w, true, &whole, e));
-    groups_from_slots(w, whole, span);
+    TRY(next(w, true, span, e));
+    groups_from_slots(w, span);
     return RZ_OK;
+}
+
+/* Matches that begin with a known string, while trying each such place pays. */
+static size_t run_literals(re_work *w, re_span *out, size_t cap) {
+    const re *r = w->r;
+    const re_subject *s = &w->text;
+    size_t n = 0, at = w->at, wasted = 0, end, read, len;
+    while (n < cap && wasted < 256) {
+        uint32_t which;
+        const size_t start = re_literals_find(r->literals, s->p, s->len, at, &which);
+        at = start == RE_NONE ? s->len : start;
+        if (start == RE_NONE) break;
+        if (r->literals->whole) {
+            end = start + r->literals->len[which];
+        } else {
+            const unsigned behind = r->forward.any_behind ? re_sym_before(s, start, &len) : 0;
+            end = re_jit_one(r->jit, s, start, behind, &read);
+            if (end == RE_NONE) {
+                wasted += read - start > 16 ? read - start - 16 : 0;
+                at++;
+                continue;
+            }
+        }
+        out[n].start = start;
+        out[n++].end = at = w->last_end = end;
+    }
+    w->at = at;
+    return n;
 }
 
 status re_next_many(re_work *w, re_span *out, size_t cap, size_t *n, err *e) {
     const re *r = w->r;
-    const bool runs = r->jit && !r->text_start;
+    const bool runs = r->jit && !r->text_start && !r->literals;
     size_t count = 0;
     while (count < cap) {
+        if (r->literals && (r->jit || r->literals->whole) && w->at < w->text.len) {
+            count += run_literals(w, out + count, cap - count);
+            if (count == cap) break;
+        }
         if (runs && w->at < w->text.len) {
             size_t len;
             const unsigned behind =

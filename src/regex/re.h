@@ -58,8 +58,9 @@ size_t re_groups(const re *r);
 int re_group_index(const re *r, str name);
 /* Empty for a group without name. */
 str re_group_name(const re *r, size_t group);
-/* How it runs: "literal", "jit", "dfa", "lazy dfa", "pike" or "backtracker", with a prefilter
- * before it "teddy+jit" and so on. */
+/* How it runs: "jit", "dfa", "lazy dfa", "pike" or "backtracker"; with a search for the strings all
+ * matches begin with before it "memmem+jit" (one string), "teddy+jit" (several); "memmem" or
+ * "teddy" alone where the strings are the matches. */
 const char *re_engine_name(const re *r);
 
 /* `r` must outlive it. */

@@ -46,6 +46,19 @@ status re_make_looks(re_work *w, err *e) {
     return RZ_OK;
 }
 
+bool re_still_possible(re_work *w, size_t from) {
+    const re *r = w->r;
+    const re_subject *s = &w->text;
+    if (r->n_need == 0) return true;
+    if (!w->need_known || from < w->need_from || (from > w->need_at && w->need_at != RE_NONE)) {
+        const uint8_t *at = memmem(s->p + from, s->len - from, r->need, r->n_need);
+        w->need_known = true;
+        w->need_from = from;
+        w->need_at = at ? (size_t)(at - s->p) : RE_NONE;
+    }
+    return w->need_at != RE_NONE;
+}
+
 /* The whole rest in one pass, and back. */
 static status sweep(re_work *w, size_t at, re_span *out, err *e) {
     const re *r = w->r;
@@ -81,32 +94,47 @@ status re_find_tables(re_work *w, size_t from, bool slots, re_span *out, err *e)
     const re_subject *s = &w->text;
     re_dfa *d = r->have_first ? (re_dfa *)&r->first : w->first;
     size_t wasted = 0, stop, len;
-    re_span m = {RE_NONE, RE_NONE};
+    size_t end = RE_NONE;
+    out->start = out->end = RE_NONE;
     if (!d) {
         TRY(need_dfa(&w->first, &r->forward, &r->syms, r->main_look_bits, false, false, e));
         d = w->first;
     }
+    if (r->text_start) {
+        if (from > 0 || (!r->start_any && (s->len == 0 || !r->can_start[s->p[0]]))) return RZ_OK;
+        TRY(try_at(w, d, 0, slots, &out->end, &stop, e));
+        out->start = out->end == RE_NONE ? RE_NONE : 0;
+        return RZ_OK;
+    }
     for (size_t at = from;; at += len) {
-        if (!r->start_any)
+        if (r->literals) {
+            uint32_t which;
+            at = re_literals_find(r->literals, s->p, s->len, at, &which);
+            if (at == RE_NONE) break;
+            if (r->literals->whole) {
+                out->start = at;
+                out->end = at + r->literals->len[which];
+                break;
+            }
+        } else if (!r->start_any) {
             while (at < s->len && !r->can_start[s->p[at]]) at++;
-        if ((at == s->len && !r->start_any) || (r->text_start && at > 0)) break;
-        if ((w->in_vain >= PATIENCE || wasted > 64 + 2 * (at - from)) && !r->text_start) {
-            re_span found;
-            TRY(sweep(w, at, &found, e));
+        }
+        if (at == s->len && !r->start_any) break;
+        if (w->in_vain >= PATIENCE || wasted > 64 + 2 * (at - from)) {
+            TRY(sweep(w, at, out, e));
             if (wasted) w->in_vain += w->in_vain < 2 * PATIENCE;
-            else if (found.start == at) w->in_vain--;
-            *out = found;
+            else if (out->start == at) w->in_vain--;
             return RZ_OK;
         }
-        TRY(try_at(w, d, at, slots, &m.end, &stop, e));
-        if (m.end != RE_NONE) {
-            m.start = at;
+        TRY(try_at(w, d, at, slots, &end, &stop, e));
+        if (end != RE_NONE) {
+            out->start = at;
+            out->end = end;
             break;
         }
-        if (at == s->len) break;
+        if (at == s->len || !re_still_possible(w, at)) break;
         wasted += stop - at;
         re_sym_at(s, at, &len);
     }
-    *out = m;
     return RZ_OK;
 }

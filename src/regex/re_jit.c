@@ -376,43 +376,47 @@ void re_jit_free(re_jit *j) {
     mem_free(j);
 }
 
-static void call(const re_jit *j, jit_run *r) {
+/* Every member is set one by one: clearing the whole first costs as much as a short match. */
+static void call(const re_jit *j, jit_run *r, const re_subject *s, size_t at, unsigned behind,
+                 uint32_t entry) {
     jit_fn *fn;
     const uint8_t *enter = j->memory + j->enter;
+    r->p = s->p + at;
+    r->end = s->p + s->len;
+    r->text = s->p;
+    r->y = s->y;
+    r->entry = j->memory + entry;
+    r->start = j->memory + j->start[behind];
+    r->patience = 256;
+    r->last = r->saved = NULL;
+    r->stage1 = s->y->stage1;
+    r->stage2 = s->y->stage2;
+    r->base = j->memory;
     memcpy(&fn, &enter, sizeof fn);
     fn(r);
 }
 
 size_t re_jit_many(const re_jit *j, const re_subject *s, size_t *at, unsigned behind, rz_span *out,
                    size_t cap) {
-    jit_run r = {.p = s->p + *at,
-                 .end = s->p + s->len,
-                 .out = out,
-                 .out_end = out + cap,
-                 .text = s->p,
-                 .y = s->y,
-                 .stage1 = s->y->stage1,
-                 .stage2 = s->y->stage2,
-                 .entry = j->memory + j->again,
-                 .start = j->memory + j->start[behind],
-                 .patience = 256,
-                 .base = j->memory};
-    call(j, &r);
+    jit_run r;
+    r.out = out;
+    r.out_end = out + cap;
+    call(j, &r, s, *at, behind, j->again);
     *at = (size_t)(r.p - s->p);
     return (size_t)(r.out - out);
 }
 
+/* One try: the list of matches has no room. */
+static void call_once(const re_jit *j, jit_run *r, const re_subject *s, size_t at, unsigned behind,
+                      size_t *slot) {
+    r->out = r->out_end = NULL;
+    r->slot = slot;
+    call(j, r, s, at, behind, j->begin);
+}
+
 size_t re_jit_one(const re_jit *j, const re_subject *s, size_t at, unsigned behind, size_t *read) {
-    jit_run r = {.p = s->p + at,
-                 .end = s->p + s->len,
-                 .text = s->p,
-                 .y = s->y,
-                 .stage1 = s->y->stage1,
-                 .stage2 = s->y->stage2,
-                 .entry = j->memory + j->begin,
-                 .start = j->memory + j->start[behind],
-                 .base = j->memory};
-    call(j, &r);
+    jit_run r;
+    call_once(j, &r, s, at, behind, NULL);
     *read = (size_t)(r.read - s->p);
     return r.last ? (size_t)(r.last - s->p) : RE_NONE;
 }
@@ -420,17 +424,8 @@ size_t re_jit_one(const re_jit *j, const re_subject *s, size_t at, unsigned behi
 bool re_jit_groups(const re_jit *j, const re_subject *s, size_t at, unsigned behind, size_t *slot,
                    size_t *read) {
     for (uint32_t i = 0; i < j->n_slot; i++) slot[i] = RE_NONE;
-    jit_run r = {.p = s->p + at,
-                 .end = s->p + s->len,
-                 .text = s->p,
-                 .y = s->y,
-                 .stage1 = s->y->stage1,
-                 .stage2 = s->y->stage2,
-                 .entry = j->memory + j->begin,
-                 .start = j->memory + j->start[behind],
-                 .base = j->memory,
-                 .slot = slot};
-    call(j, &r);
+    jit_run r;
+    call_once(j, &r, s, at, behind, slot);
     *read = (size_t)(r.read - s->p);
     if (!r.last) return false;
     const uintptr_t text = (uintptr_t)s->p;

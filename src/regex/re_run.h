@@ -2,7 +2,7 @@
 #ifndef REGEX_RE_RUN_H
 #define REGEX_RE_RUN_H
 
-#include "regex/re_int.h"
+#include "regex/re_literal.h"
 
 /* ---- re_dfa.c: a table of states ----
  *
@@ -154,6 +154,9 @@ struct re {
     re_jit *groups;      /* that as machine code, or NULL */
     uint32_t n_slot;
     uint64_t budget;
+    re_literals *literals; /* every match begins with one of them; or NULL */
+    uint8_t need[RE_LIT_BYTES];
+    size_t n_need;          /* every match holds these bytes */
     bool text_start;        /* can only match at the start of the text */
     bool start_any;         /* a match may be empty or begin with any byte */
     uint8_t can_start[256]; /* otherwise: it may begin with this one */
@@ -171,14 +174,18 @@ struct re_work {
     re_dfa *look_dfa[RE_MAX_LOOK];
     re_pike *pike;
     re_back *back;
-    size_t *slot;     /* [n_slot] */
+    size_t *slot;              /* [n_slot] */
+    size_t need_from, need_at; /* no `need` between the two; need_at RE_NONE: nor behind */
+    bool need_known;
     bool slots_ready; /* the search filled `slot` on its way */
     unsigned in_vain; /* how often trying each place did not pay, lately */
 };
 
-/* The part of re.c that finds a match with tables: re_find.c. With `slots` it may also fill w->slot;
- * then slots_ready is set. */
+/* The part of re.c that finds a match with tables: re_find.c. With `slots` it may also fill
+ * w->slot; then slots_ready is set. */
 status re_find_tables(re_work *w, size_t from, bool slots, re_span *out, err *e);
+/* Whether the bytes that every match holds stand at `from` or behind. */
+bool re_still_possible(re_work *w, size_t from);
 /* Fill w->text.look for the bound text, once. */
 status re_make_looks(re_work *w, err *e);
 
