@@ -164,8 +164,8 @@ static void test_malformed_metadata_is_one_clear_error(void) {
     vocab_spm(&v);
     vocab_set_str(&v, "tokenizer.ggml.model", "quipu");
     check_refused(&v, RZ_EUNSUPPORTED,
-                  "small.gguf: tokenizer.ggml.model is \"quipu\", this build reads \"llama\" "
-                  "(SentencePiece BPE) and \"gpt2\" (byte-level BPE)");
+                  "small.gguf: tokenizer.ggml.model is \"quipu\", this build reads llama, "
+                  "gpt2, bert, t5 and rwkv");
     vocab_set_u32(&v, "tokenizer.ggml.tokens", 3);
     check_refused(&v, RZ_EFORMAT, "small.gguf: tokenizer.ggml.tokens is a u32, expected an array");
     vocab_set_array(&v, "tokenizer.ggml.tokens", META_F32, v.score, 3);

@@ -89,6 +89,14 @@ static void test_agent_tokens_have_their_ids(void) {
          131126,
          {"<|system|>", "<|pad|>", "<|/summary|>"},
          {131072, 131111, 131125}},
+        {"mistral_v1+agent",
+         32054,
+         {"<|system|>", "<|pad|>", "<|/summary|>"},
+         {32000, 32039, 32053}},
+        {"mistral_v2+splintr",
+         32822,
+         {"<|system|>", "<|pad|>", "<|/summary|>"},
+         {32768, 32807, 32821}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         tok *t = NULL;
@@ -134,10 +142,24 @@ static void test_tokenizer_json_files_equal_their_golden_ids(void) {
     golden_file("vocabs/gemma3.tokenizer.json.gz", "golden/tokenizer/gemma3.jsonl", GOLDEN_SPECIAL);
 }
 
+static void test_sentencepiece_models_equal_their_golden_ids(void) {
+    golden_file("vocabs/llama2.model", "golden/tokenizer/llama2.jsonl", GOLDEN_SPECIAL);
+    golden_file("vocabs/mistral_v1.model", "golden/tokenizer/mistral_v1_spm.jsonl", 0);
+    golden_file("vocabs/mistral_v2.model", "golden/tokenizer/mistral_v2_spm.jsonl", 0);
+    golden_file("vocabs/xlnet_base_cased.model", "golden/tokenizer/xlnet_unigram.jsonl",
+                GOLDEN_NO_DECODE);
+}
+
+static void test_bert_in_gguf_equals_its_golden_ids(void) {
+    golden_gguf("vocabs/ggml/ggml-vocab-bert-bge.gguf", NULL, "bert-bge");
+}
+
 void suite_tok_files(void) {
     RUN(test_tiktoken_lines_are_checked);
     RUN(test_named_vocabularies_are_looked_for_in_order);
     RUN(test_agent_tokens_have_their_ids);
     RUN(test_tiktoken_files_equal_their_golden_ids);
     RUN(test_tokenizer_json_files_equal_their_golden_ids);
+    RUN(test_sentencepiece_models_equal_their_golden_ids);
+    RUN(test_bert_in_gguf_equals_its_golden_ids);
 }

@@ -35,8 +35,8 @@ static const struct {
     const char *model;
     status (*open)(tok *t, const tensor_file *f, err *e);
 } gguf_kinds[] = {
-    {"llama", tok_spm_open_gguf},
-    {"gpt2", tok_bpe_open_gguf},
+    {"llama", tok_spm_open_gguf},  {"gpt2", tok_bpe_open_gguf},  {"bert", tok_wordpiece_open_gguf},
+    {"t5", tok_unigram_open_gguf}, {"rwkv", tok_rwkv_open_gguf},
 };
 
 static status open_kind(tok *t, const tensor_file *f, str model, err *e) {
@@ -45,8 +45,8 @@ static status open_kind(tok *t, const tensor_file *f, str model, err *e) {
         return gguf_kinds[i].open(t, f, e);
     }
     return err_set(e, RZ_EUNSUPPORTED,
-                   "%s: tokenizer.ggml.model is \"%.*s\", this build reads \"llama\" "
-                   "(SentencePiece BPE) and \"gpt2\" (byte-level BPE)",
+                   "%s: tokenizer.ggml.model is \"%.*s\", this build reads llama, gpt2, bert, t5 "
+                   "and rwkv",
                    f->path, STR_FMT(model));
 }
 
@@ -73,6 +73,7 @@ void tok_close(tok *t) {
     if (t->kind) t->kind->free_state(t->state);
     tok_special_free(&t->specials);
     tok_special_free(&t->normalized);
+    if (t->kept) tok_special_free(t->kept);
     tok_norm_done(&t->own_norm);
     arena_free(&t->mem);
     tensor_file_close(t->file);

@@ -26,11 +26,11 @@ void tok_ids_free(tok_ids *l);
  * (tokenizer.ggml.model absent, "none" or "no_vocab"). RZ_EUNSUPPORTED names the kind and file for
  * one we cannot run; RZ_EFORMAT for a damaged one. The tensor_file must outlive the result. */
 status tok_open_gguf(tok **out, const tensor_file *f, err *e);
-/* What belongs to a model: of a checkpoint folder its tokenizer.json, else the metadata as above.
- * *out = NULL and RZ_OK when there is nothing. */
+/* What belongs to a model: of a checkpoint folder the first of tokenizer.json, tekken.json and
+ * tokenizer.model; else the metadata as above. *out = NULL and RZ_OK when there is nothing. */
 status tok_open_model(tok **out, const tensor_file *f, err *e);
-/* A tokenizer file of any kind, known by its content: GGUF, tokenizer.json, .tiktoken (by its name,
- * see tok_named.h). */
+/* A tokenizer file of any kind, known by its content: GGUF, tokenizer.json, tekken.json,
+ * SentencePiece, .tiktoken (by its name, see tok_named.h). */
 status tok_open(tok **out, const char *path, err *e);
 /* A named vocabulary ("cl100k_base", "llama3+agent") from the first folder that has its file.
  * RZ_ENOTFOUND says where it was looked for; RZ_EINVAL lists the names there are. */

@@ -1,5 +1,5 @@
 /* tok_hf.c - Hugging Face tokenizer.json: vocabulary and added tokens, and what to look for beside
- * it. The other parts are in tok_hf_*.c. */
+ * it. The other parts are in tok_hf_*.c. Other tokenizers in JSON are handed on from here. */
 #include "tokenizer/tok_hf.h"
 
 #include <stdio.h>
@@ -273,10 +273,7 @@ static status take_norm(hf *h, err *e) {
     return RZ_OK;
 }
 
-static status read_all(hf *h, str file, err *e) {
-    status s = json_parse(&h->root_out, file, &h->mem, e);
-    if (s < 0) return err_at(e, s, h->path);
-    h->root = h->root_out;
+static status read_all(hf *h, err *e) {
     h->model = json_get(h->root, "model");
     if (!h->model || h->model->kind != JSON_OBJECT)
         return hf_expected(h, "model", NULL, h->model, "an object", e);
@@ -300,6 +297,14 @@ static status read_all(hf *h, str file, err *e) {
     return hf_find_roles(h, e);
 }
 
+static status read_root(hf *h, str file, err *e) {
+    json *root = NULL;
+    const status s = json_parse(&root, file, &h->mem, e);
+    if (s < 0) return err_at(e, s, h->path);
+    h->root = root;
+    return RZ_OK;
+}
+
 status tok_open_hf(tok **out, const char *path, str file, err *e) {
     hf *h = mem_zero(sizeof *h);
     tok *t = mem_zero(sizeof *t);
@@ -307,7 +312,14 @@ status tok_open_hf(tok **out, const char *path, str file, err *e) {
     if (s >= 0) {
         h->t = t;
         h->path = path;
-        s = read_all(h, file, e);
+        s = read_root(h, file, e);
+        if (s >= 0 && tok_looks_like_tekken(h->root)) {
+            s = tok_open_tekken(out, path, h->root, e);
+            tok_close(t);
+            t = NULL;
+        } else if (s >= 0) {
+            s = read_all(h, e);
+        }
         for (size_t i = 0; i < h->n_norm; i++) re_free(h->norm[i].re);
         tok_index_done(&h->x);
         arena_free(&h->mem);
@@ -317,6 +329,6 @@ status tok_open_hf(tok **out, const char *path, str file, err *e) {
         tok_close(t);
         return s;
     }
-    *out = t;
+    if (t) *out = t;
     return RZ_OK;
 }

@@ -31,7 +31,6 @@ typedef struct hf_decode_step {
 typedef struct hf {
     tok *t;
     const char *path;
-    json *root_out;
     const json *root, *model;
     arena mem; /* the tree */
     tok_index x;

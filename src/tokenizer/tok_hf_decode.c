@@ -136,14 +136,6 @@ static void tidy(buf *text, buf *room) {
     }
 }
 
-/* The byte that "<0x0A>" names, or -1. */
-static int byte_named(str s) {
-    static const char digits[] = "0123456789ABCDEF";
-    if (s.len != 6 || !str_starts(s, STR_LIT("<0x")) || s.p[5] != '>') return -1;
-    const char *hi = memchr(digits, s.p[3], 16), *lo = memchr(digits, s.p[4], 16);
-    return hi && lo ? (int)((hi - digits) * 16 + (lo - digits)) : -1;
-}
-
 static void apply(const hf_decode_step *d, const int16_t *byte_of, str s, buf *out) {
     buf_clear(out);
     switch (d->op) {
@@ -156,7 +148,7 @@ static void apply(const hf_decode_step *d, const int16_t *byte_of, str s, buf *o
             replace(s, d->from, d->to, out);
             break;
         case HF_DECODE_FALLBACK:
-            if (byte_named(s) >= 0) buf_char(out, (char)byte_named(s));
+            if (tok_byte_named(s) >= 0) buf_char(out, (char)tok_byte_named(s));
             else buf_str(out, s);
             break;
         case HF_DECODE_STRIP:

@@ -68,6 +68,7 @@ struct rz_tokenizer {
     bool drops_last_space;      /* the last token's final space is not text */
     tok_special_set specials;   /* looked for in the original text */
     tok_special_set normalized; /* looked for in the rewritten text */
+    tok_special_set *kept;      /* texts the normalizer leaves alone; or NULL */
     const tok_norm *norm;       /* rewrites text between special tokens; or NULL */
     tok_norm own_norm;          /* `norm` where the steps are this tokenizer's own */
     bool puts_space;            /* plain text that begins with no space gets one */
@@ -94,6 +95,9 @@ status tok_gguf_read(tok *t, const tensor_file *f, const tok_gguf_defaults *d, t
 /* One for each tokenizer.ggml.model. */
 status tok_spm_open_gguf(tok *t, const tensor_file *f, err *e);
 status tok_bpe_open_gguf(tok *t, const tensor_file *f, err *e);
+status tok_wordpiece_open_gguf(tok *t, const tensor_file *f, err *e);
+status tok_unigram_open_gguf(tok *t, const tensor_file *f, err *e);
+status tok_rwkv_open_gguf(tok *t, const tensor_file *f, err *e);
 
 /* Decoded bytes of SentencePiece spelling: U+2581 is a space, <0xXX> one byte, control tokens
  * nothing; user-defined tokens as they are when `raw_user`. `path` is for error texts. */
@@ -140,12 +144,23 @@ status tok_bpe_init(tok *t, const merge_list *merges, const tok_bpe_options *o, 
 
 /* byte_at and bytes from the texts of all tokens. */
 status tok_text_bytes(tok *t, const str *text, const char *path, err *e);
-/* Every way to make a plain token of two: rank BPE. *x indexes the plain tokens' bytes. */
-status tok_rank_merges(const tok *t, tok_index *x, merge_list *out, err *e);
+/* A SentencePiece model, the file's bytes. The result does not refer to them. `v` gives `variant`
+ * its tokens; it may be NULL without one. */
+struct tok_named;
+status tok_open_spm(tok **out, const char *path, str file, const struct tok_named *v, int variant,
+                    err *e);
+bool tok_looks_like_spm(str file);
+/* The byte that "<0x0A>" names, or -1. */
+int tok_byte_named(str piece);
 /* The text of a tokenizer.json. The result does not refer to it. */
 status tok_open_hf(tok **out, const char *path, str file, err *e);
+/* Finish a rank BPE whose types, flags and special ids are set, from the bytes of its tokens. */
+status tok_rank_finish(tok *t, const str *text, const char *path, const str *pattern, size_t n,
+                       err *e);
+/* Mistral's tekken.json, parsed; what it was parsed from may go. */
+bool tok_looks_like_tekken(const json *root);
+status tok_open_tekken(tok **out, const char *path, const json *root, err *e);
 /* A .tiktoken file's text. The result does not refer to it. */
-struct tok_named;
 status tok_open_tiktoken(tok **out, const char *path, str file, const struct tok_named *v,
                          int variant, err *e);
 

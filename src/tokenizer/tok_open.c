@@ -66,6 +66,7 @@ static status open_bytes(tok **out, const char *path, str file, const tok_named 
                                 stem_of(path), e);
         return tok_open_tiktoken(out, path, file, v, variant, e);
     }
+    if (tok_looks_like_spm(file)) return tok_open_spm(out, path, file, v, variant, e);
     if (str_starts(str_trim(file), STR_LIT("{"))) return tok_open_hf(out, path, file, e);
     return err_set(e, RZ_EFORMAT, "%s: not a tokenizer file this build knows", path);
 }
@@ -89,7 +90,7 @@ static bool is_there(buf *path, const char *folder, const char *file) {
 }
 
 /* In a checkpoint folder, the first that is there. */
-static const char *const model_files[] = {"tokenizer.json"};
+static const char *const model_files[] = {"tokenizer.json", "tekken.json", "tokenizer.model"};
 
 status tok_open_model(tok **out, const tensor_file *f, err *e) {
     buf path = BUF_INIT;

@@ -211,7 +211,7 @@ static bool find_merges(spm *s, tok *t, tok_index *x, const merge_list *given, a
 }
 
 /* The byte that "<0x0A>" names, or -1. */
-static int byte_named(str piece) {
+int tok_byte_named(str piece) {
     if (piece.len != 6 || !str_starts(piece, STR_LIT("<0x")) || piece.p[5] != '>') return -1;
     int value = 0;
     for (int i = 3; i < 5; i++) {
@@ -231,7 +231,7 @@ static void find_bytes(spm *s, const tok *t) {
     if (s->o.no_bytes) return;
     for (size_t id = 0; id < t->n; id++) {
         if (t->type[id] != TOK_BYTE) continue;
-        const int b = byte_named(t->piece[id]);
+        const int b = tok_byte_named(t->piece[id]);
         if (b >= 0 && s->byte[b] < 0) s->byte[b] = (int32_t)id;
     }
 }
@@ -241,7 +241,7 @@ static void find_byte_types(tok *t) {
     for (size_t id = 0; id < t->n; id++)
         if (t->type[id] == TOK_BYTE) return;
     for (size_t id = 0; id < t->n; id++)
-        if (t->type[id] == TOK_NORMAL && byte_named(t->piece[id]) >= 0) t->type[id] = TOK_BYTE;
+        if (t->type[id] == TOK_NORMAL && tok_byte_named(t->piece[id]) >= 0) t->type[id] = TOK_BYTE;
 }
 
 /* Write what `id` decodes to, if `out` is given; returns the length. */
@@ -252,7 +252,7 @@ static size_t decoded(const tok *t, size_t id, bool raw_user, char *out) {
         case TOK_UNKNOWN:
             return 0;
         case TOK_BYTE:
-            if (out) *out = (char)byte_named(piece);
+            if (out) *out = (char)tok_byte_named(piece);
             return 1;
         case TOK_USER_DEFINED:
             if (!raw_user) break;
@@ -274,7 +274,7 @@ status tok_spm_bytes(tok *t, bool raw_user, const char *path, err *e) {
     size_t total = 0;
     find_byte_types(t);
     for (size_t id = 0; id < t->n; id++) {
-        if (t->type[id] == TOK_BYTE && byte_named(t->piece[id]) < 0)
+        if (t->type[id] == TOK_BYTE && tok_byte_named(t->piece[id]) < 0)
             return err_set(e, RZ_EFORMAT,
                            "%s: tokenizer.ggml.tokens[%zu] is \"%.*s\", expected a byte token like "
                            "<0x0A>",

@@ -105,43 +105,20 @@ status tok_text_bytes(tok *t, const str *text, const char *path, err *e) {
     return RZ_OK;
 }
 
-status tok_rank_merges(const tok *t, tok_index *x, merge_list *out, err *e) {
-    for (uint32_t id = 0; id < t->n; id++) {
-        const str s = x->text[id];
-        if (t->type[id] != TOK_NORMAL || s.len < 2) continue;
-        tok_index_begin(x, s);
-        for (size_t cut = 1; cut < s.len; cut++) {
-            const uint32_t left = tok_index_part(x, 0, cut);
-            if (left == TOK_NO_ID || t->type[left] != TOK_NORMAL) continue;
-            const uint32_t right = tok_index_part(x, cut, s.len);
-            if (right == TOK_NO_ID || t->type[right] != TOK_NORMAL) continue;
-            if (!merge_list_add(out, (merge_pair){left, right, id, id}))
-                return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
-        }
-    }
-    return RZ_OK;
-}
-
-/* Tokens and types are there: the rest. */
-static status finish(reader *r, const tok_named *v, bool splintr, err *e) {
-    tok *t = r->t;
+status tok_rank_finish(tok *t, const str *text, const char *path, const str *pattern, size_t n,
+                       err *e) {
     tok_index x = {0};
     status s = RZ_OK;
-    str pattern[NAMED_MAX_PATTERNS];
-    size_t n = 0;
-    const char *const *from = splintr && v->splintr_pattern[0] ? v->splintr_pattern : v->pattern;
-    for (; from[n]; n++) pattern[n] = str_of(from[n]);
-    if (!tok_index_init(&x, r->text, t->n))
-        return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     uint32_t other;
+    if (!tok_index_init(&x, text, t->n)) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     for (uint32_t id = 0; s >= 0 && id < t->n; id++)
         if (t->type[id] == TOK_NORMAL && !tok_index_add(&x, id, &other))
-            s = err_set(e, RZ_EFORMAT, "%s: ids %u and %u have the same bytes", r->path,
+            s = err_set(e, RZ_EFORMAT, "%s: ids %u and %u have the same bytes", path,
                         (unsigned)other, (unsigned)id);
     for (uint32_t id = 0; s >= 0 && id < t->n; id++)
         if (t->type[id] != TOK_NORMAL) tok_index_add(&x, id, &other); /* plain ones go first */
-    if (s >= 0) s = tok_text_bytes(t, r->text, r->path, e);
-    const tok_bpe_options o = {r->path, pattern, n, true};
+    if (s >= 0) s = tok_text_bytes(t, text, path, e);
+    const tok_bpe_options o = {path, pattern, n, true};
     if (s >= 0) s = tok_bpe_init(t, NULL, &o, e);
     if (s >= 0) {
         tok_find_ends(t, &x);
@@ -149,6 +126,14 @@ static status finish(reader *r, const tok_named *v, bool splintr, err *e) {
     }
     tok_index_done(&x);
     return s;
+}
+
+static status finish(reader *r, const tok_named *v, bool splintr, err *e) {
+    str pattern[NAMED_MAX_PATTERNS];
+    size_t n = 0;
+    const char *const *from = splintr && v->splintr_pattern[0] ? v->splintr_pattern : v->pattern;
+    for (; from[n]; n++) pattern[n] = str_of(from[n]);
+    return tok_rank_finish(r->t, r->text, r->path, pattern, n, e);
 }
 
 static status read_all(reader *r, str file, const tok_named *v, bool agent, err *e) {
