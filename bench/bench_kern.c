@@ -17,18 +17,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/cpu.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/rng.h"
 #include "kernels/kern.h"
-#include "kernels/kern_unroll.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#elif defined(__aarch64__)
-#include <arm_neon.h>
-#endif
+#include "kernels/limits.h"
 
 enum { MOST_CASES = 256, MOST_ROUNDS = 64, MOST_T = 8 };
 
@@ -78,122 +71,8 @@ static double spread(series *s) {
 
 /* ---- Limits ---- */
 
-/* Long enough that the clock settles: a burst of a few milliseconds runs a tenth faster than any
- * model can. Reading fetches a page ahead, which here is 15% faster than leaving it to hardware. */
-static volatile int sink; /* so that no loop is dropped */
-enum { STEPS = 20000000, CHAINS = 12, AHEAD = 4096 };
-
-typedef double limit_fn(void); /* operations done */
-
-#if defined(__x86_64__)
-#define FOR(type, set, f, per_lane)                                      \
-    {                                                                    \
-        type a[CHAINS];                                                  \
-        UNROLL for (int i = 0; i < CHAINS; i++) a[i] = set;              \
-        for (int k = 0; k < STEPS; k++) {                                \
-            UNROLL for (int i = 0; i < CHAINS; i++) {                    \
-                a[i] = f;                                                \
-                __asm__("" : "+v"(a[i]));                                \
-            }                                                            \
-        }                                                                \
-        UNROLL for (int i = 1; i < CHAINS; i++) __asm__("" ::"v"(a[i])); \
-        return (double)STEPS * CHAINS * (per_lane);                      \
-    }
-
-__attribute__((target("avx512f,avx512vnni"))) static double bytes_512(void) {
-    const __m512i x = _mm512_set1_epi8(3);
-    FOR(__m512i, x, _mm512_dpbusd_epi32(a[i], x, x), 64)
-}
-__attribute__((target("avx2"))) static double bytes_256(void) {
-    const __m256i x = _mm256_set1_epi8(1), one = _mm256_set1_epi16(1);
-    FOR(__m256i, x, _mm256_add_epi32(a[i], _mm256_madd_epi16(_mm256_maddubs_epi16(a[i], x), one)),
-        32)
-}
-__attribute__((target("avx512f"))) static double floats_512(void) {
-    const __m512 x = _mm512_set1_ps(0.5f);
-    FOR(__m512, x, _mm512_fmadd_ps(a[i], x, x), 16)
-}
-__attribute__((target("avx2,fma"))) static double floats_256(void) {
-    const __m256 x = _mm256_set1_ps(0.5f);
-    FOR(__m256, x, _mm256_fmadd_ps(a[i], x, x), 8)
-}
-__attribute__((target("avx512f"))) static void read_512(const uint8_t *p, size_t n) {
-    __m512i a[4] = {_mm512_setzero_si512()};
-    for (size_t i = 0; i + 256 <= n; i += 256) UNROLL for (size_t j = 0; j < 4; j++) {
-            __builtin_prefetch(p + i + 64 * j + AHEAD);
-            a[j] = _mm512_or_si512(a[j], _mm512_loadu_si512(p + i + 64 * j));
-        }
-    for (int j = 0; j < 4; j++) {
-        int first;
-        memcpy(&first, &a[j], sizeof first);
-        sink += first;
-    }
-}
-__attribute__((target("avx2"))) static void read_256(const uint8_t *p, size_t n) {
-    __m256i a[4] = {_mm256_setzero_si256()};
-    for (size_t i = 0; i + 128 <= n; i += 128) UNROLL for (size_t j = 0; j < 4; j++) {
-            __builtin_prefetch(p + i + 32 * j + AHEAD);
-            a[j] = _mm256_or_si256(
-                a[j], _mm256_loadu_si256((const __m256i *)(const void *)(p + i + 32 * j)));
-        }
-    for (int j = 0; j < 4; j++) {
-        int first;
-        memcpy(&first, &a[j], sizeof first);
-        sink += first;
-    }
-}
-static bool wide(void) { return cpu_get()->avx512f && cpu_get()->avx512_vnni; }
-static double byte_limit(void) { return wide() ? bytes_512() : cpu_get()->avx2 ? bytes_256() : 0; }
-static double float_limit(void) {
-    return wide() ? floats_512() : cpu_get()->fma && cpu_get()->avx2 ? floats_256() : 0;
-}
-static void read_all(const uint8_t *p, size_t n) {
-    if (wide()) read_512(p, n);
-    else if (cpu_get()->avx2) read_256(p, n);
-    else
-        for (size_t i = 0; i < n; i += 64) sink += p[i];
-}
-#elif defined(__aarch64__)
-static double float_limit(void) {
-    const float32x4_t x = vdupq_n_f32(0.5f);
-    float32x4_t a[CHAINS];
-    for (int i = 0; i < CHAINS; i++) a[i] = x;
-    for (int k = 0; k < STEPS; k++)
-        for (int i = 0; i < CHAINS; i++) {
-            a[i] = vfmaq_f32(a[i], x, x);
-            __asm__("" : "+w"(a[i]));
-        }
-    for (int i = 0; i < CHAINS; i++) sink += (int)vgetq_lane_f32(a[i], 0);
-    return (double)STEPS * CHAINS * 4;
-}
-static double byte_limit(void) {
-    const int8x8_t x = vdup_n_s8(1);
-    int16x8_t a[CHAINS];
-    for (int i = 0; i < CHAINS; i++) a[i] = vdupq_n_s16(0);
-    for (int k = 0; k < STEPS; k++)
-        for (int i = 0; i < CHAINS; i++) {
-            a[i] = vmlal_s8(a[i], x, x);
-            __asm__("" : "+w"(a[i]));
-        }
-    for (int i = 0; i < CHAINS; i++) sink += vgetq_lane_s16(a[i], 0);
-    return (double)STEPS * CHAINS * 8;
-}
-static void read_all(const uint8_t *p, size_t n) {
-    uint8x16_t a = vdupq_n_u8(0);
-    for (size_t i = 0; i + 64 <= n; i += 64)
-        for (size_t j = 0; j < 64; j += 16) a = vorrq_u8(a, vld1q_u8(p + i + j));
-    sink += vgetq_lane_u8(a, 0);
-}
-#else
-static double byte_limit(void) { return 0; }
-static double float_limit(void) { return 0; }
-static void read_all(const uint8_t *p, size_t n) {
-    for (size_t i = 0; i < n; i += 64) sink += p[i];
-}
-#endif
-
 typedef struct limit_call {
-    limit_fn *fn;
+    limits_loop *fn;
     const uint8_t *p;
     size_t n;
     double done[1024];
@@ -203,10 +82,11 @@ static void limit_task(void *ctx, uint32_t task, uint32_t thread) {
     limit_call *c = ctx;
     (void)thread;
     if (c->fn) c->done[task] = c->fn();
-    else read_all(c->p + task * c->n, c->n);
+    else limits_read(c->p + task * c->n, c->n);
 }
 
-static void limit_compute(pool *p, limit_fn *fn, series *s) {
+static void limit_compute(pool *p, limits_loop *fn, series *s) {
+    if (!fn) return;
     limit_call c = {.fn = fn};
     double done = 0;
     const double start = now();
@@ -370,10 +250,12 @@ int main(int argc, char **argv) {
     }
     memset(buffer, 1, bytes);
     series read = {.n = 0}, int8 = {.n = 0}, f32 = {.n = 0};
+    limits_isa best = {NULL, NULL, NULL};
+    for (int i = 0; limits_list(i); i++) best = *limits_list(i);
     for (int round = 0; round < o.rounds; round++) {
         limit_read(workers, buffer, bytes, &read);
-        limit_compute(workers, byte_limit, &int8);
-        limit_compute(workers, float_limit, &f32);
+        limit_compute(workers, best.int8, &int8);
+        limit_compute(workers, best.f32, &f32);
     }
     const double limit[3] = {median(&read), median(&int8), median(&f32)};
     printf("limits, %d thread%s: read %.2f GB/s +-%.1f%%, bytes %.1f GMAC/s, floats %.1f GMAC/s\n",

@@ -11,6 +11,7 @@
  *   7. Services    the HTTP server
  *   8. Regex       regular expressions, the engine that splits text for tokenizers
  *   9. Quantizing  a model file in fewer bits
+ *  10. Measuring   the limits of the machine, where time goes
  *
  * Rules that hold for every function here:
  *   - A function that can fail returns rz_status: RZ_OK (0) or a negative code.
@@ -126,6 +127,9 @@ RZ_API rz_status rz_model_open_demo(rz_model **out, const rz_model_options *opt,
  * RZ_ENOTFOUND for a shape or type there is none of. */
 RZ_API rz_status rz_model_open_synthetic(rz_model **out, const char *shape, const char *type,
                                          const rz_model_options *opt, rz_error *err);
+/* The same model as a GGUF file, with a vocabulary of made-up words that other programs accept. */
+RZ_API rz_status rz_synthetic_write(const char *shape, const char *type, const char *path,
+                                    rz_error *err);
 /* Name of shape i ("llama-1b"), NULL past the end. */
 RZ_API const char *rz_synthetic_name(size_t i);
 RZ_API void rz_model_close(rz_model *m);
@@ -220,14 +224,7 @@ typedef struct rz_session rz_session; /* one timeline: cache + position */
 
 /* How keys and values are kept. AUTO: F32 for F32 weights, else F16. Q8_0 and Q4_0, blocks of 32
  * with a scale, are RZ_EUNSUPPORTED for models with latent attention. */
-typedef enum rz_kv {
-    RZ_KV_AUTO,
-    RZ_KV_F32,
-    RZ_KV_F16,
-    RZ_KV_BF16,
-    RZ_KV_Q8_0,
-    RZ_KV_Q4_0
-} rz_kv;
+typedef enum rz_kv { RZ_KV_AUTO, RZ_KV_F32, RZ_KV_F16, RZ_KV_BF16, RZ_KV_Q8_0, RZ_KV_Q4_0 } rz_kv;
 
 /* Bytes that one token takes in a cache of that kind, all layers; 0 when `kv` is none. */
 RZ_API uint64_t rz_model_kv_bytes(const rz_model *m, rz_kv kv);
@@ -440,6 +437,27 @@ RZ_API rz_status rz_quantize(const char *in, const char *out, const char *type,
                              rz_error *err);
 /* Name of mix i ("Q4_K_M"), NULL past the end. */
 RZ_API const char *rz_quantize_name(size_t i);
+
+/* ---- 10. Measuring ---------------------------------------------------- */
+
+enum { RZ_MAX_PEAKS = 8 };
+
+typedef struct rz_peak {
+    const char *isa;            /* "avx2" */
+    double int8_macs, f32_macs; /* multiply-accumulates a second, all threads together */
+} rz_peak;
+
+typedef struct rz_limits {
+    int threads;
+    double read_bytes;          /* a second, from memory that no cache holds */
+    rz_peak peak[RZ_MAX_PEAKS]; /* of the instruction sets there are, from simple to best */
+    size_t n_peak;
+    int used; /* the one this process computes with; -1: none of them */
+} rz_limits;
+
+/* Measure what `threads` threads (0 = one per core) can do at most, reading `bytes` of memory
+ * (0 = 1 GiB). Takes about a second; medians of three. */
+RZ_API rz_status rz_limits_measure(rz_limits *out, int threads, size_t bytes, rz_error *err);
 
 #ifdef __cplusplus
 }

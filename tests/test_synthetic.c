@@ -53,8 +53,54 @@ static void test_no_memory_is_an_error(void) {
     CHECK(m == NULL);
 }
 
+/* Experts and recurrent layers have their tensors where the architecture looks for them. */
+static void test_other_kinds_of_shape_run(void) {
+    static const char *const shape[] = {"mixtral-tiny", "mamba2-1.3b"};
+    for (size_t i = 0; i < 2 && test_thorough(); i++) {
+        rz_model *m;
+        rz_session *s;
+        rz_error e = {0};
+        const rz_token ids[] = {1, 500};
+        REQUIRE(rz_model_open_synthetic(&m, shape[i], "Q4_0", NULL, &e) == RZ_OK);
+        REQUIRE(rz_session_new(&s, m, 16, RZ_KV_AUTO, &e) == RZ_OK);
+        CHECK(rz_session_feed(s, ids, 2, &e) == RZ_OK);
+        CHECK(isfinite(rz_session_logits(s)[77]));
+        rz_session_free(s);
+        rz_model_close(m);
+    }
+}
+
+static void test_a_written_shape_has_a_vocabulary(void) {
+    rz_model *m;
+    rz_error e = {0};
+    rz_token id[8];
+    size_t n;
+    const char *path = test_temp("15m.gguf");
+    REQUIRE(rz_synthetic_write("llama-15m", "Q4_0", path, &e) == RZ_OK);
+    REQUIRE(rz_model_open(&m, path, NULL, &e) == RZ_OK);
+    const rz_tokenizer *t = rz_model_tokenizer(m);
+    REQUIRE(t && rz_tokenizer_size(t) == 32000);
+    CHECK(rz_encode(t, "a b", 3, RZ_ENCODE_BOS, id, 8, &n, &e) == RZ_OK && n >= 3 && id[0] == 1);
+    rz_model_close(m);
+    CHECK(rz_synthetic_write("llama-2t", "Q4_0", path, &e) == RZ_ENOTFOUND);
+    CHECK(rz_synthetic_write("llama-15m", "Q4_0", NULL, &e) == RZ_EINVAL);
+}
+
+static void test_limits_are_measured(void) {
+    rz_limits l;
+    rz_error e = {0};
+    REQUIRE(rz_limits_measure(&l, 2, 1 << 20, &e) == RZ_OK);
+    CHECK(l.threads == 2 && l.read_bytes > 0 && l.used < (int)l.n_peak);
+    for (size_t i = 0; i < l.n_peak; i++) CHECK(l.peak[i].int8_macs > 0 && l.peak[i].f32_macs > 0);
+    CHECK(rz_limits_measure(&l, 2000, 0, &e) == RZ_EINVAL);
+    CHECK(rz_limits_measure(NULL, 1, 0, &e) == RZ_EINVAL);
+}
+
 void suite_synthetic(void) {
     RUN(test_a_shape_runs);
     RUN(test_wrong_names_are_named);
+    RUN(test_other_kinds_of_shape_run);
+    RUN(test_a_written_shape_has_a_vocabulary);
+    RUN(test_limits_are_measured);
     RUN(test_no_memory_is_an_error);
 }

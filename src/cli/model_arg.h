@@ -17,6 +17,8 @@ typedef struct compute_arg {
 } compute_arg;
 /* --threads, --ctx, --kv-type, --cache-type-k, --cache-type-v */
 extern const arg_option compute_arg_options[];
+/* The same but --threads, of which the command has a list of its own. */
+extern const arg_option compute_arg_options_list[];
 /* The same with --kv-type f32 as the default: for commands whose numbers are compared. */
 extern const arg_option compute_arg_options_f32[];
 
