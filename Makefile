@@ -79,7 +79,7 @@ FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 EXAMPLES := $(patsubst examples/%.c,$(BIN)/examples/%,$(wildcard examples/*.c))
 
 .PHONY: all help test quick asan ubsan tsan fuzz bench lint install uninstall clean demo static \
-        examples test-ready fuzz-replay aarch64 FORCE
+        examples test-ready fuzz-replay aarch64 bench-tools FORCE
 
 all: $(BIN)/realizar $(BIN)/librealizar.a $(BIN)/librealizar.so $(BIN)/realizar.pc ## everything that `make install` copies
 
@@ -154,10 +154,12 @@ $(OUT)/check: $(OUT)/tests/tool/check.o $(LIB_OBJ)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
 
-# Speed of the inner loops beside the limits of the machine; its options are in the file.
-$(OUT)/bench_kern: $(OUT)/bench/bench_kern.o $(LIB_OBJ)
+# Speed of inner loops beside the limits of the machine; the options are in each file.
+$(OUT)/bench_kern $(OUT)/bench_attn: $(OUT)/bench_%: $(OUT)/bench/bench_%.o $(LIB_OBJ)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
+
+bench-tools: $(OUT)/bench_kern $(OUT)/bench_attn ## kernels alone: see bench/README.md
 
 quick: $(OUT)/test ## unit tests alone, a few seconds
 	$(RUN) $(OUT)/test --quick
