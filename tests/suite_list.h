@@ -12,6 +12,7 @@
     X(ucd)               \
     X(re)                \
     X(re_split)          \
+    X(regex_api)         \
     X(json)              \
     X(yaml)              \
     X(quant)             \

@@ -91,13 +91,24 @@ bool re_set_sub(arena *a, re_set *s, const re_set *other) {
     return re_set_add_all(a, &rest, other) && re_set_negate(a, &rest) && re_set_and(a, s, &rest);
 }
 
+/* Everything that differs from cp by case only, but for what lies in *r already. */
+static bool add_variants(arena *a, re_set *s, uint32_t cp, re_range r) {
+    for (uint32_t c = ucd_case_next(cp); c != cp; c = ucd_case_next(c))
+        if ((c < r.lo || c > r.hi) && !re_set_add(a, s, c, c)) return false;
+    return true;
+}
+
 bool re_set_fold(arena *a, re_set *s) {
     const uint32_t n = s->n;
+    uint32_t from = 1, cased = 0; /* no cased code point from `from` up to before `cased` */
     for (uint32_t i = 0; i < n; i++) {
         const re_range r = s->r[i];
-        for (uint32_t cp = ucd_cased_from(r.lo); cp <= r.hi; cp = ucd_cased_from(cp + 1))
-            for (uint32_t c = ucd_case_next(cp); c != cp; c = ucd_case_next(c))
-                if ((c < r.lo || c > r.hi) && !re_set_add(a, s, c, c)) return false;
+        for (uint32_t cp = r.lo; cp <= r.hi; cp = cased + 1) {
+            /* Asked again only when needed: the way to the next one may be the whole code space. */
+            if (cp < from || cp > cased) cased = ucd_cased_from(from = cp);
+            if (cased > r.hi) break;
+            if (!add_variants(a, s, cased, r)) return false;
+        }
     }
     re_set_sort(s);
     return true;
