@@ -410,7 +410,33 @@ status re_captures(re_work *w, size_t from, re_span *span, err *e) {
     return RZ_OK;
 }
 
+/* The one match of a pattern that begins at the start of the text, by machine code: what a program
+ * asks line by line, so the way there is short. */
+static void next_at_start(re_work *w, bool slots, re_span *out) {
+    const re *r = w->r;
+    const re_subject *s = &w->text;
+    const unsigned behind = r->forward.any_behind ? s->y->edge : 0;
+    size_t read, end = RE_NONE;
+    w->slots_ready = false;
+    if (w->at == 0 && (r->start_any || (s->len > 0 && r->can_start[s->p[0]]))) {
+        if (slots && r->groups) {
+            w->slots_ready = re_jit_groups(r->groups, s, 0, behind, w->slot, &read);
+            end = w->slot[1];
+        } else {
+            end = re_jit_one(r->jit, s, 0, behind, &read);
+        }
+    }
+    out->start = end == RE_NONE ? RE_NONE : 0;
+    out->end = w->last_end = end;
+    w->at = s->len + 1;
+}
+
 static status next(re_work *w, bool slots, re_span *out, err *e) {
+    if (w->r->jit && w->r->text_start) {
+        next_at_start(w, slots, out);
+        if (!slots || out->start == RE_NONE || w->r->n_slot == 2) return RZ_OK;
+        return fill_captures(w, out, e);
+    }
     for (;;) {
         TRY(find(w, w->at, slots, out, e));
         if (out->start == RE_NONE || out->start < out->end || out->end != w->last_end) break;
@@ -427,7 +453,7 @@ status re_next(re_work *w, re_span *out, err *e) { return next(w, false, out, e)
 
 status re_next_captures(re_work *w, re_span *span, err *e) {
     TRY(next(w, true, span, e));
-    groups_from_slots(w, span);
+    if (w->r->n_slot > 2) groups_from_slots(w, span);
     return RZ_OK;
 }
 
