@@ -59,10 +59,13 @@ ifeq ($(ARCH),x86_64)
 %_avxvnni.o: ISA := -mavx2 -mfma -mf16c -mavxvnni
 %_avx512.o:  ISA := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mfma -mf16c -mprefer-vector-width=512
 endif
+ifeq ($(ARCH),aarch64)
+%_dotprod.o: ISA := -march=armv8.2-a+dotprod
+endif
 
 # Files of other processors stay out.
 FOREIGN  := $(if $(filter x86_64,$(ARCH)),,%_avx2.c %_avxvnni.c %_avx512.c) \
-            $(if $(filter aarch64,$(ARCH)),,%_neon.c)
+            $(if $(filter aarch64,$(ARCH)),,%_neon.c %_dotprod.c)
 SRC      := $(filter-out $(FOREIGN),$(sort $(wildcard src/*/*.c)))
 LIB_SRC  := $(filter-out src/cli/%,$(SRC))
 CLI_SRC  := $(filter src/cli/%,$(SRC))

@@ -40,6 +40,10 @@ static void choose(void) {
     if (avx2 && cpu->avx_vnni) add_table(&kern_avxvnni);
     if (avx2 && cpu->avx512f && cpu->avx512bw && cpu->avx512vl && cpu->avx512dq && cpu->avx512_vnni)
         add_table(&kern_avx512);
+#elif defined(__aarch64__)
+    const cpu_info *cpu = cpu_get();
+    if (cpu->neon) add_table(&kern_neon);
+    if (cpu->neon && cpu->dotprod) add_table(&kern_neon_dot);
 #endif
     chosen = &table[n_table - 1];
     const char *wish = getenv("RZ_CPU");

@@ -110,9 +110,9 @@ typedef struct kern {
     void (*divide)(float *out, float l, uint32_t K);
 } kern;
 
-/* The best table of this processor, or the one RZ_CPU=scalar|avx2|avxvnni|avx512 names; a name the
- * processor or the build does not have is ignored with a warning. The same for the whole
- * process. */
+/* The best table of this processor, or the one RZ_CPU names: scalar, avx2, avxvnni, avx512, neon,
+ * neon-dot. A name the processor or the build does not have is ignored with a warning. The same for
+ * the whole process. */
 const kern *kern_get(void);
 /* Table number i of those this processor can run, from scalar to the best; NULL after the last. */
 const kern *kern_list(int i);
@@ -129,6 +129,8 @@ status ops_cpu_new_kern(ops **out, const kern *k, pool *workers, uint32_t max_ro
 extern const kern kern_scalar;
 #if defined(__x86_64__)
 extern const kern kern_avx2, kern_avxvnni, kern_avx512;
+#elif defined(__aarch64__)
+extern const kern kern_neon, kern_neon_dot;
 #endif
 
 #endif

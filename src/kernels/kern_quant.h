@@ -10,6 +10,7 @@ kern_product avx2_q4_0, avx2_q8_0;
 kern_product avxvnni_q4_0, avxvnni_q8_0;
 #elif defined(__aarch64__)
 kern_product neon_q4_0, neon_q8_0;
+kern_product dotprod_q4_0, dotprod_q8_0;
 #endif
 
 #endif
