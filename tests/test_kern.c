@@ -8,6 +8,8 @@
 
 #include "base/rng.h"
 #include "kernels/kern.h"
+#include "kernels/kern_quant.h"
+#include "quant/block.h"
 #include "test.h"
 
 static uint64_t seed;
@@ -111,17 +113,25 @@ static void check_rope(void) {
 
 static void test_rope_bits_agree(void) { each_table(check_rope); }
 
+static bool same_blocks(const kern_block *a, const kern_block *b, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!same(&a[i].d, &b[i].d, 4 * sizeof(float)) || a[i].bias != b[i].bias ||
+            !same(a[i].half_bias, b[i].half_bias, sizeof a->half_bias) ||
+            !same(a[i].half_q, b[i].half_q, sizeof a->half_q))
+            return false;
+    return true;
+}
+
 static void check_quantize(void) {
-    float x[320], d[2][10];
+    float x[320];
     int8_t q[2][320];
-    int32_t bias[2][10];
+    kern_block block[2][10];
     for (size_t n = 1; n <= 320; n += n < 70 ? 1 : 50) {
         fill(x, n, n % 3 ? tame_number : any_number);
         if (n % 5 == 0) memset(x, 0, (n < 32 ? n : 32) * sizeof *x);
-        scalar->quantize(x, n, q[0], d[0], bias[0]), other->quantize(x, n, q[1], d[1], bias[1]);
+        scalar->quantize(x, n, q[0], block[0]), other->quantize(x, n, q[1], block[1]);
         const size_t blocks = (n + 31) / 32;
-        CHECK_MSG(same(q[0], q[1], blocks * 32) && same(d[0], d[1], blocks * sizeof *d[0]) &&
-                      same(bias[0], bias[1], blocks * sizeof *bias[0]),
+        CHECK_MSG(same(q[0], q[1], blocks * 32) && same_blocks(block[0], block[1], blocks),
                   "%s quantize %zu", other->name, n);
     }
 }
@@ -130,21 +140,26 @@ static void test_quantize_bits_agree(void) { each_table(check_quantize); }
 
 static void test_quantize_is_its_definition(void) {
     const kern *k = kern_get();
-    float x[64] = {0}, d[2];
+    float x[64] = {0};
     int8_t q[64];
-    int32_t bias[2];
+    kern_block b[2];
     for (int i = 0; i < 32; i++) x[i] = (float)(i - 16) * 0.5f; /* largest 8: 127 / 8 = 15.875 */
     x[40] = 0x1p-121f;
-    k->quantize(x, 64, q, d, bias);
-    CHECK(q[0] == -127 && q[16] == 0 && q[17] == 8 && q[31] == 119 && d[0] == 8.0f / 127);
-    int sum = 0;
-    for (int i = 0; i < 32; i++) sum += q[i];
-    CHECK(bias[0] == -128 * sum);
-    CHECK(q[40] == 0 && d[1] == 0 && bias[1] == 0);
+    k->quantize(x, 64, q, b);
+    CHECK(q[0] == -127 && q[16] == 0 && q[17] == 8 && q[31] == 119 && b[0].d == 8.0f / 127);
+    int sum[2] = {0, 0};
+    for (int i = 0; i < 32; i++) sum[i / 16] += q[i];
+    CHECK(b[0].bias == KERN_BIAS - 128 * (sum[0] + sum[1]));
+    CHECK(b[0].sum == b[0].d * (float)(sum[0] + sum[1]));
+    for (int h = 0; h < 2; h++) {
+        CHECK(b[0].half_q[h] == sum[h] && b[0].half_bias[h] == KERN_BIAS - 128 * sum[h]);
+        CHECK(b[0].half_sum[h] == b[0].d * (float)sum[h]);
+    }
+    CHECK(q[40] == 0 && b[1].d == 0 && b[1].sum == 0 && b[1].bias == KERN_BIAS);
     x[3] = NAN;
     x[35] = INFINITY;
-    k->quantize(x, 64, q, d, bias);
-    CHECK(isnan(d[0]) && isnan(d[1]));
+    k->quantize(x, 64, q, b);
+    CHECK(isnan(b[0].d) && isnan(b[1].d) && isnan(b[0].sum) && isnan(b[1].half_sum[1]));
 }
 
 /* ---- Cache and attention ---- */
@@ -278,8 +293,7 @@ static guarded guard(size_t bytes) {
 typedef struct x_rows {
     float x[40 * MOST];
     int8_t q[40 * (MOST + 32)];
-    float d[40 * (MOST / 32 + 1)];
-    int32_t bias[40 * (MOST / 32 + 1)];
+    kern_block block[40 * (MOST / 32 + 1)];
     float y[2][40 * 100];
     _Alignas(64) uint8_t scratch[KERN_SCRATCH];
 } x_rows;
@@ -287,15 +301,13 @@ typedef struct x_rows {
 static kern_rows quantized(x_rows *s, uint32_t T, uint32_t n) {
     const size_t blocks = (n + 31) / 32;
     for (uint32_t t = 0; t < T; t++)
-        scalar->quantize(s->x + (size_t)t * n, n, s->q + t * blocks * 32, s->d + t * blocks,
-                         s->bias + t * blocks);
+        scalar->quantize(s->x + (size_t)t * n, n, s->q + t * blocks * 32, s->block + t * blocks);
     return (kern_rows){.x = s->x,
                        .q = s->q,
-                       .d = s->d,
-                       .bias = s->bias,
+                       .block = s->block,
                        .x_stride = n,
                        .q_stride = blocks * 32,
-                       .d_stride = blocks,
+                       .block_stride = blocks,
                        .T = T,
                        .n = n};
 }
@@ -342,36 +354,108 @@ static void check_products(void) {
 
 static void test_product_bits_agree_and_stay_inside(void) { each_table(check_products); }
 
-/* Extreme blocks: the largest integers of both signs against the largest activations. */
+/* Where the half-precision scale of a block is; SIZE_MAX: the type has none. */
+static size_t scale_offset(quant_type t) {
+    switch (t) {
+        case QUANT_Q2_K:
+            return offsetof(block_q2_k, d);
+        case QUANT_Q3_K:
+            return offsetof(block_q3_k, d);
+        case QUANT_Q6_K:
+            return offsetof(block_q6_k, d);
+        case QUANT_TQ1_0:
+            return offsetof(block_tq1_0, d);
+        case QUANT_TQ2_0:
+            return offsetof(block_tq2_0, d);
+        case QUANT_IQ1_M:
+        case QUANT_MXFP4:
+        case QUANT_NVFP4:
+            return SIZE_MAX;
+        default:
+            return 0;
+    }
+}
+
+enum { BYTES_00, BYTES_FF, BYTES_7F, BYTES_80, BYTES_RANDOM, BYTES_WILD, N_BYTES };
+
+/* Blocks of one byte, or of random ones. Scales and offsets are 1, but with BYTES_WILD what comes:
+ * infinite, NaN, subnormal. */
+static void fill_blocks(quant_type t, uint8_t *w, size_t n, int pattern) {
+    static const uint8_t byte[] = {0x00, 0xff, 0x7f, 0x80};
+    const quant_info *info = quant_get((uint32_t)t);
+    const uint16_t ones[2] = {0x3c00, 0x3c00};
+    const size_t at = scale_offset(t),
+                 scales =
+                     kern_quant_of(t)->link == LINK_32 || kern_quant_of(t)->link == LINK_16 ? 1 : 2;
+    for (size_t i = 0; i < n * info->bytes; i++)
+        w[i] = pattern < BYTES_RANDOM ? byte[pattern] : (uint8_t)rng_below(&seed, 256);
+    for (size_t i = 0; i < n && pattern != BYTES_WILD; i++, w += info->bytes) {
+        if (at != SIZE_MAX) memcpy(w + at, ones, scales * sizeof *ones);
+        else if (t == QUANT_MXFP4) w[offsetof(block_mxfp4, e)] = (uint8_t)(i % 2 ? 120 : i % 4 / 2);
+        else if (t == QUANT_IQ1_M) /* the high bits of four words are 0x3c00 */
+            w[49] &= 15, w[51] &= 15, w[53] = (w[53] & 15) | 0xc0, w[55] = (w[55] & 15) | 0x30;
+    }
+}
+
+/* The largest sum of products of x with the row of weights, and their sum. */
+static double exact_sum(const float *w, const x_rows *s, const kern_rows *x, uint32_t t,
+                        double *size) {
+    double sum = 0;
+    *size = 1e-9;
+    for (uint32_t i = 0; i < x->n; i++) {
+        const double d = (double)s->block[t * x->block_stride + i / 32].d;
+        const double v = (double)w[i] * d * s->q[t * x->q_stride + i];
+        sum += v;
+        *size += fabs(v);
+    }
+    return sum;
+}
+
+enum { EXTREME_ROWS = 33, EXTREME_T = 9, EXTREME_N = 512 };
+
+/* Weights as bytes may make them and the largest inputs: against doubles and the other table. */
+static void extremes_agree(x_rows *s, quant_type t, int pattern, int sign) {
+    static uint8_t w[EXTREME_ROWS * EXTREME_N * 2];
+    const quant_info *info = quant_get((uint32_t)t);
+    const size_t blocks = EXTREME_N / info->block, row_bytes = blocks * info->bytes;
+    fill_blocks(t, w, EXTREME_ROWS * blocks, pattern);
+    for (int k = 0; k < EXTREME_N * EXTREME_T; k++)
+        s->x[k] = sign ? (float)sign : (float)(rng_below(&seed, 3)) - 1;
+    const kern_rows x = quantized(s, EXTREME_T, EXTREME_N);
+    for (uint32_t T = 1; T <= EXTREME_T; T += EXTREME_T - 1) {
+        kern_rows some = x;
+        some.T = T;
+        scalar->product[t](s->y[0], EXTREME_ROWS, w, row_bytes, EXTREME_ROWS, &some, s->scratch);
+        other->product[t](s->y[1], EXTREME_ROWS, w, row_bytes, EXTREME_ROWS, &some, s->scratch);
+        CHECK_MSG(same_floats(s->y[0], s->y[1], (size_t)T * EXTREME_ROWS), "%s %s pattern %d",
+                  other->name, info->name, pattern);
+    }
+    for (uint32_t r = 0; r < EXTREME_ROWS && pattern != BYTES_WILD; r += 4) {
+        float row[EXTREME_N];
+        double size;
+        info->to_float(w + r * row_bytes, row, EXTREME_N);
+        const double sum = exact_sum(row, s, &x, 3, &size);
+        const double off = fabs(sum - (double)s->y[0][3 * EXTREME_ROWS + r]);
+        CHECK_MSG(off <= 1e-5 * size, "%s pattern %d: off by %g of %g", info->name, pattern, off,
+                  size);
+    }
+}
+
 static void check_extremes(void) {
-    static const quant_type type[] = {QUANT_Q4_0, QUANT_Q8_0};
     x_rows *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
-    for (size_t i = 0; i < 2; i++)
-        for (int pattern = 0; pattern < 4; pattern++) {
-            uint64_t row_bytes = 0;
-            quant_row_bytes(type[i], 64, &row_bytes);
-            uint8_t w[32 * 68];
-            memset(w, pattern & 1 ? 0x00 : type[i] == QUANT_Q4_0 ? 0xff : 0x7f, sizeof w);
-            if (type[i] == QUANT_Q8_0 && pattern & 1) memset(w, 0x80, sizeof w);
-            for (size_t b = 0; b < 64; b++) {
-                const uint16_t one = 0x3c00;
-                memcpy(w + b * row_bytes / 2, &one, sizeof one);
-            }
-            for (int k = 0; k < 64 * 9; k++) s->x[k] = pattern & 2 ? 1.0f : -1.0f;
-            const kern_rows x = quantized(s, 9, 64);
-            for (uint32_t T = 1; T <= 9; T += 8) {
-                kern_rows some = x;
-                some.T = T;
-                scalar->product[type[i]](s->y[0], 32, w, row_bytes, 32, &some, s->scratch);
-                other->product[type[i]](s->y[1], 32, w, row_bytes, 32, &some, s->scratch);
-                CHECK_MSG(same(s->y[0], s->y[1], T * 32 * sizeof(float)), "%s type %d pattern %d",
-                          other->name, (int)type[i], pattern);
-            }
-        }
+    for (int t = 0; t < QUANT_TYPE_COUNT; t++)
+        for (int pattern = 0; pattern < N_BYTES; pattern++)
+            for (int sign = -1; sign <= 1 && kern_quant_of((quant_type)t)->read; sign++)
+                extremes_agree(s, (quant_type)t, pattern, sign);
     free(s);
 }
 
-static void test_largest_integers_do_not_saturate(void) { each_table(check_extremes); }
+/* The scalar table against doubles on every machine, each other table against the scalar one. */
+static void test_largest_integers_do_not_saturate(void) {
+    scalar = other = kern_list(0);
+    check_extremes();
+    each_table(check_extremes);
+}
 
 /* A NaN in a row of x reaches every output of that row and of no other. */
 static void check_nan(void) {

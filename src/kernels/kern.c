@@ -9,6 +9,7 @@
 
 #include "base/cpu.h"
 #include "base/log.h"
+#include "kernels/kern_quant.h"
 
 enum { MOST_TABLES = 4 };
 static kern table[MOST_TABLES];
@@ -70,6 +71,4 @@ const kern *kern_find(const char *name) {
     return find(name);
 }
 
-int kern_takes_quantized(quant_type t) {
-    return t != QUANT_F32 && t != QUANT_F16 && t != QUANT_BF16;
-}
+int kern_takes_quantized(quant_type t) { return kern_quant_of(t)->link != LINK_NONE; }

@@ -7,9 +7,15 @@
  * not promised. What fixes the bits:
  *
  *  - Quantized weights times a row x. x is quantized once (see `quantize`) to 8-bit integers in
- *    blocks of 32 with a float scale. The products of a block are summed exactly, as an integer,
- *    and an output is one chain over the blocks in order, from acc = 0:
- *        acc = fma(scale_w * scale_x, (float)integer_sum, acc)
+ *    blocks of 32 with a float scale. 32 weights are integers in a byte with one scale, or with
+ *    one for each 16, and some types add an offset: kern_quant.h says which, and how each type
+ *    is read so. The products of integers are summed exactly, and an output is one chain over
+ *    the blocks in order, from acc = 0. For each scale
+ *        acc = fma(u, d, acc),   u = fma(scale, B + sum, -(scale * B)),   B = KERN_BIAS_FLOAT
+ *    which makes u the product scale * sum rounded once (NaN when scale * B is not finite), and
+ *    saves a conversion: sums that begin at KERN_BIAS are the bits of the float B + sum. Then,
+ *    for each offset,
+ *        acc = fma(offset, d * (sum of q), acc)
  *    Vector code puts 8 or 16 weight rows side by side, each with its own chain.
  *  - F32, F16 and BF16 weights times a row x in float: 16 partial sums, lane k % 16, each a chain
  *    of fma in order of k from 0, then added as a tree: lane i + lane i+8, i + i+4, i + i+2,
@@ -26,14 +32,27 @@
 #include "kernels/ops.h"
 #include "quant/quant.h"
 
-/* T rows of n floats, and the same rows quantized. q, d and bias are NULL when nobody asked for
- * them. q has n rounded up to whole blocks of 32 (zeros at the end). */
+/* What goes with 32 quantized inputs. KERN_BIAS as the bits of a float is 1.5 * 2^23, and with any
+ * |n| < 2^22 added it is the float that is larger by n. */
+enum { KERN_BIAS = 0x4b400000 };
+#define KERN_BIAS_FLOAT 12582912.0f
+
+typedef struct kern_block {
+    float d;              /* x = q * d */
+    float sum;            /* d * (sum of q) */
+    float half_sum[2];    /* of the first 16, of the last 16 */
+    int32_t bias;         /* KERN_BIAS - 128 * (sum of q): where sums of (w + 128) * q begin */
+    int32_t half_bias[2]; /* of the first 16, of the last 16 */
+    int16_t half_q[2];    /* sum of q of the first 16, of the last 16 */
+} kern_block;
+
+/* T rows of n floats, and the same rows quantized. q and block are NULL when nobody asked for them.
+ * q has n rounded up to whole blocks of 32 (zeros at the end). */
 typedef struct kern_rows {
-    const float *x;                      /* row t at x + t * x_stride */
-    const int8_t *q;                     /* row t at q + t * q_stride */
-    const float *d;                      /* scale of each block, row t at d + t * d_stride */
-    const int32_t *bias;                 /* -128 * (sum of the block's q), strides like d */
-    size_t x_stride, q_stride, d_stride; /* in elements */
+    const float *x;                          /* row t at x + t * x_stride */
+    const int8_t *q;                         /* row t at q + t * q_stride */
+    const kern_block *block;                 /* row t at block + t * block_stride */
+    size_t x_stride, q_stride, block_stride; /* in elements */
     uint32_t T, n;
 } kern_rows;
 
@@ -78,7 +97,7 @@ typedef struct kern {
     void (*rope)(float *x, const float *cs, size_t n_rot, int half);
     /* Blocks of 32: d = max|x| / 127, q = x * (127 / max|x|) rounded to nearest even; a block whose
      * largest is below 2^-120 is all zeros. The last block may be short. */
-    void (*quantize)(const float *x, size_t n, int8_t *q, float *d, int32_t *bias);
+    void (*quantize)(const float *x, size_t n, int8_t *q, kern_block *block);
 
     /* By weight type; NULL: this type goes through floats (ops_cpu.c). */
     kern_product *product[QUANT_TYPE_COUNT];

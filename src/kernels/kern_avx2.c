@@ -162,6 +162,9 @@ const kern kern_avx2 = {
             KERN_FLOAT_ROWS,
             [QUANT_Q4_0] = avx2_q4_0,
             [QUANT_Q8_0] = avx2_q8_0,
+#define X(type, stem) [QUANT_##type] = avx2_##stem,
+            KERN_QUANT_OTHERS(X)
+#undef X
         },
 };
 

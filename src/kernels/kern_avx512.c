@@ -103,8 +103,9 @@ const kern kern_avx512 = {
     .product =
         {
             KERN_FLOAT_ROWS,
-            [QUANT_Q4_0] = avx512_q4_0,
-            [QUANT_Q8_0] = avx512_q8_0,
+#define X(type, stem) [QUANT_##type] = avx512_##stem,
+            KERN_QUANT_LIST(X)
+#undef X
         },
 };
 #endif

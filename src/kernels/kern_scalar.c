@@ -1,13 +1,14 @@
 /* kern_scalar.c - the specification: every inner loop in plain C, on any processor.
  *
  * Clear before fast; what it gives the other tables must give bit for bit. fmaf is correctly
- * rounded everywhere, in hardware or in the C library. */
+ * rounded everywhere, in hardware or in the C library. The integer products are in
+ * kern_scalar_quant.c. */
 #include <math.h>
 #include <string.h>
 
 #include "kernels/kern.h"
+#include "kernels/kern_quant.h"
 #include "kernels/kern_unroll.h"
-#include "quant/block.h"
 
 #define KERN(name) scalar_##name
 enum { SCORE_ROWS = 4, VALUE_ROWS = 4 };
@@ -171,31 +172,6 @@ static inline float dot_float(const float *x, const uint8_t *w, uint32_t n, size
     return vf_sum(sum);
 }
 
-/* One output of a product with blocks of 32 weights of `bytes` bytes that begin with a
- * half-precision scale; `weight_at` gives value number i of a block as the integer before
- * scaling. */
-static inline float dot_blocks(const kern_rows *x, uint32_t t, const uint8_t *w, size_t bytes,
-                               int (*weight_at)(const uint8_t *, uint32_t)) {
-    const int8_t *q = x->q + t * x->q_stride;
-    const float *d = x->d + t * x->d_stride;
-    float acc = 0;
-    for (uint32_t b = 0; b < x->n / 32; b++, w += bytes, q += 32) {
-        int32_t sum = 0;
-        for (uint32_t i = 0; i < 32; i++) sum += weight_at(w, i) * q[i];
-        acc = fmaf(load_f16(w) * d[b], (float)sum, acc);
-    }
-    return acc;
-}
-
-static int weight_q4_0(const uint8_t *block, uint32_t i) {
-    const uint8_t q = block[offsetof(block_q4_0, q) + i % 16];
-    return (i < 16 ? q & 15 : q >> 4) - 8;
-}
-
-static int weight_q8_0(const uint8_t *block, uint32_t i) {
-    return (int8_t)block[offsetof(block_q8_0, q) + i];
-}
-
 #define PRODUCT(type, dot)                                                                    \
     static void product_##type(float *y, size_t y_stride, const uint8_t *w, size_t row_bytes, \
                                uint32_t n_row, const kern_rows *x, void *scratch) {           \
@@ -209,18 +185,15 @@ static int weight_q8_0(const uint8_t *block, uint32_t i) {
 PRODUCT(f32, dot_float(x->x + t * x->x_stride, row, x->n, 4, load_f32))
 PRODUCT(f16, dot_float(x->x + t * x->x_stride, row, x->n, 2, load_f16))
 PRODUCT(bf16, dot_float(x->x + t * x->x_stride, row, x->n, 2, load_bf16))
-PRODUCT(q4_0, dot_blocks(x, t, row, sizeof(block_q4_0), weight_q4_0))
-PRODUCT(q8_0, dot_blocks(x, t, row, sizeof(block_q8_0), weight_q8_0))
 
 const kern kern_scalar = {
     .name = "scalar",
     KERN_BODY_ROWS,
-    .product =
-        {
-            [QUANT_F32] = product_f32,
-            [QUANT_F16] = product_f16,
-            [QUANT_BF16] = product_bf16,
-            [QUANT_Q4_0] = product_q4_0,
-            [QUANT_Q8_0] = product_q8_0,
-        },
+    .product = {[QUANT_F32] = product_f32,
+                [QUANT_F16] = product_f16,
+                [QUANT_BF16] = product_bf16,
+#define X(type, stem) [QUANT_##type] = scalar_##stem,
+                KERN_QUANT_LIST(X)
+#undef X
+    },
 };

@@ -274,8 +274,7 @@ static void linear_task(void *ctx, uint32_t task, uint32_t thread) {
     x.x += t * x.x_stride;
     if (x.q) {
         x.q += t * x.q_stride;
-        x.d += t * x.d_stride;
-        x.bias += t * x.d_stride;
+        x.block += t * x.block_stride;
     }
     x.T = x.T - t < COLUMNS_PER_TASK ? x.T - t : COLUMNS_PER_TASK;
     float *y = a->y_row[j] + (size_t)t * w->n_out + first;
@@ -304,14 +303,14 @@ typedef struct quantize_call {
     const cpu_ops *c;
     const float *x;
     uint32_t n;
-    size_t q_stride, d_stride;
+    size_t q_stride, block_stride;
 } quantize_call;
 
 static void quantize_task(void *ctx, uint32_t t, uint32_t thread) {
     const quantize_call *a = ctx;
     (void)thread;
     a->c->k->quantize(a->x + (size_t)t * a->n, a->n, a->c->q + t * a->q_stride,
-                      a->c->d + t * a->d_stride, a->c->bias + t * a->d_stride);
+                      a->c->block + t * a->block_stride);
 }
 
 /* Strides of quantized rows: whole cache lines, an odd number of them so that the same block of
@@ -325,13 +324,12 @@ static void quantize_rows(cpu_ops *c, kern_rows *rows) {
     quantize_call a = {.c = c, .x = rows->x, .n = rows->n};
     const size_t n_block = (rows->n + 31) / 32;
     a.q_stride = odd_lines(n_block * 32);
-    a.d_stride = odd_lines(n_block * sizeof *c->d) / sizeof *c->d;
+    a.block_stride = odd_lines(n_block * sizeof *c->block) / sizeof *c->block;
     ops_cpu_run(c, rows->T, (uint64_t)rows->T * rows->n * 2, quantize_task, &a);
     rows->q = c->q;
-    rows->d = c->d;
-    rows->bias = c->bias;
+    rows->block = c->block;
     rows->q_stride = a.q_stride;
-    rows->d_stride = a.d_stride;
+    rows->block_stride = a.block_stride;
 }
 
 static void linear_rows(cpu_ops *c, const linear_job *job, uint32_t n_job, const float *x,
@@ -376,8 +374,7 @@ static void cpu_free(ops *o) {
     cpu_ops *c = cpu(o);
     mem_free(c->scratch);
     mem_free(c->q);
-    mem_free(c->d);
-    mem_free(c->bias);
+    mem_free(c->block);
     mem_free(c->span_task);
     mem_unmap(c->partial, PARTIAL_FLOATS * sizeof *c->partial);
     mem_free(c);
@@ -414,11 +411,10 @@ static bool take_scratch(cpu_ops *c) {
     c->scratch_bytes = KERN_SCRATCH + odd_lines((size_t)c->max_cols * sizeof(float) * FLOAT_ROWS);
     c->scratch = lines(n_thread, c->scratch_bytes);
     c->q = lines(c->max_rows, odd_lines(n_block * 32));
-    c->d = lines(c->max_rows, odd_lines(n_block * sizeof *c->d));
-    c->bias = lines(c->max_rows, odd_lines(n_block * sizeof *c->bias));
+    c->block = lines(c->max_rows, odd_lines(n_block * sizeof *c->block));
     c->span_task = mem_array((size_t)c->max_rows + 1, sizeof *c->span_task);
     c->partial = mem_map(PARTIAL_FLOATS * sizeof *c->partial); /* untouched until it is needed */
-    return c->scratch && c->q && c->d && c->bias && c->span_task && c->partial;
+    return c->scratch && c->q && c->block && c->span_task && c->partial;
 }
 
 status ops_cpu_new_kern(ops **out, const kern *k, pool *workers, uint32_t max_rows,

@@ -16,8 +16,7 @@ typedef struct cpu_ops {
     size_t scratch_bytes;
     /* The quantized input of the running `linear`, room for max_rows rows of max_cols. */
     int8_t *q;
-    float *d;
-    int32_t *bias;
+    kern_block *block;
     uint32_t *span_task; /* [max_rows + 1] first task of each span of the running `attend` */
     float *partial;      /* [PARTIAL_FLOATS] sums of the chunks of one `attend`, see ops_attn.c */
 } cpu_ops;

@@ -57,23 +57,22 @@ static void through_blocks(const heads_call *a, float *y, const uint8_t *data, c
     const weight *w = &a->w->w;
     const size_t n_block = (w->n_in + BLOCK - 1) / BLOCK;
     const size_t q_bytes = whole_lines(n_block * BLOCK);
-    const size_t d_bytes = whole_lines(n_block * sizeof(float));
-    const size_t fit = (a->c->scratch_bytes - KERN_SCRATCH) / (q_bytes + 2 * d_bytes);
+    const size_t block_bytes = whole_lines(n_block * sizeof(kern_block));
+    const size_t fit = (a->c->scratch_bytes - KERN_SCRATCH) / (q_bytes + block_bytes);
     uint8_t *at = scratch + KERN_SCRATCH;
     int8_t *q = (int8_t *)at;
-    float *d = (float *)(void *)(at + fit * q_bytes);
-    int32_t *bias = (int32_t *)(void *)(at + fit * (q_bytes + d_bytes));
-    const size_t d_stride = d_bytes / sizeof *d;
+    kern_block *block = (kern_block *)(void *)(at + fit * q_bytes);
+    const size_t stride = block_bytes / sizeof *block;
     for (uint32_t t = 0, n; t < x->T; t += n) {
         n = fit < x->T - t ? (uint32_t)fit : x->T - t;
         kern_rows part = *x;
         part.x += t * x->x_stride;
         part.T = n;
-        part.q = q, part.d = d, part.bias = bias;
-        part.q_stride = q_bytes, part.d_stride = d_stride;
+        part.q = q, part.block = block;
+        part.q_stride = q_bytes, part.block_stride = stride;
         for (uint32_t i = 0; i < n; i++)
             a->c->k->quantize(part.x + i * part.x_stride, w->n_in, q + i * q_bytes,
-                              d + i * d_stride, bias + i * d_stride);
+                              block + i * stride);
         a->c->k->product[w->type](y + t * a->y->row, a->y->row, data, w->row_bytes, w->n_out, &part,
                                   scratch);
     }
