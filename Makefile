@@ -1,7 +1,8 @@
 # realizar - one makefile for everything. `make help` lists the targets.
 
-# Objects live in build/<variant>/. release, asan, ubsan and tsan are flags; clang and aarch64 choose
-# the compiler; any other name is a folder of its own for CC and CFLAGS given on the command line.
+# Objects live in build/<variant>/. release, perf, asan, ubsan and tsan are flags; clang and aarch64
+# choose the compiler; any other name is a folder of its own for CC and CFLAGS given on the command
+# line.
 VARIANT  ?= release
 CC       ?= cc
 CFLAGS   ?= -O2 -g
@@ -49,6 +50,10 @@ endif
 ifeq ($(VARIANT),ubsan)
 SAN      := -fsanitize=undefined,float-divide-by-zero -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
+# For perf: call graphs by frame pointers, otherwise the release build.
+ifeq ($(VARIANT),perf)
+SAN      := -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer
+endif
 ifeq ($(VARIANT),tsan)
 SAN      := -fsanitize=thread -fno-omit-frame-pointer
 endif
@@ -90,7 +95,7 @@ help: ## this list
 	@grep -hE '^[a-z0-9 -]+:.*##' Makefile tests/fuzz/fuzz.mk | \
 	  awk -F':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 	@echo
-	@echo "Variables: VARIANT=release|asan|ubsan|tsan|clang|aarch64  CC=  CFLAGS=  V=1 (show commands)"
+	@echo "Variables: VARIANT=release|perf|asan|ubsan|tsan|clang|aarch64  CC=  CFLAGS=  V=1 (show commands)"
 	@echo "           PREFIX=/usr/local  DESTDIR=  FUZZ_SECONDS=20"
 
 # Rewritten when compiler or flags change; every object depends on it, so none is ever stale.

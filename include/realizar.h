@@ -459,6 +459,14 @@ typedef struct rz_limits {
  * (0 = 1 GiB). Takes about a second; medians of three. */
 RZ_API rz_status rz_limits_measure(rz_limits *out, int threads, size_t bytes, rz_error *err);
 
+/* Count from now on where the time of computing goes, in the whole process; what was counted before
+ * is forgotten. Start and stop while nothing computes; one session or engine may work meanwhile. */
+RZ_API rz_status rz_profile_start(rz_error *err);
+RZ_API void rz_profile_stop(void);
+/* A table for people, of operations, layers and waiting threads: writes at most `cap` bytes, always
+ * ends them with 0, and returns the length of the whole. 0 when nothing is counted. */
+RZ_API long rz_profile_text(char *out, size_t cap);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,4 @@
-/* test_synthetic.c - made-up models run like files do, and wrong names are named. */
+/* test_synthetic.c - made-up models run like files do, and wrong names are named; what measures. */
 #include <math.h>
 #include <string.h>
 
@@ -96,11 +96,40 @@ static void test_limits_are_measured(void) {
     CHECK(rz_limits_measure(NULL, 1, 0, &e) == RZ_EINVAL);
 }
 
+static void test_a_profile_names_operations_and_layers(void) {
+    rz_model *m;
+    rz_session *s;
+    rz_error e = {0};
+    char text[4096];
+    const rz_token ids[] = {1, 5, 9};
+    REQUIRE(rz_model_open_demo(&m, NULL, &e) == RZ_OK);
+    REQUIRE(rz_session_new(&s, m, 0, RZ_KV_AUTO, &e) == RZ_OK);
+    CHECK(rz_profile_text(text, sizeof text) == 0 && text[0] == 0);
+    CHECK(rz_profile_start(&e) == RZ_OK);
+    CHECK(rz_session_feed(s, ids, 3, &e) == RZ_OK && rz_session_feed(s, ids, 1, &e) == RZ_OK);
+    const long n = rz_profile_text(text, sizeof text);
+    CHECK(n > 0 && (size_t)n == strlen(text));
+    CHECK(strncmp(text, "profile: 2 steps, ", 18) == 0);
+    CHECK(strstr(text, "\n  linear ") && strstr(text, "\n  attend ") && strstr(text, "\n  norm "));
+    CHECK(strstr(text, "\n      4 ") && !strstr(text, "\n      5 ")); /* five layers */
+    CHECK(strstr(text, "threads idle: "));
+    char start[8];
+    CHECK(rz_profile_text(start, sizeof start) == n && strcmp(start, "profile") == 0);
+    CHECK(rz_profile_start(&e) == RZ_OK); /* anew */
+    rz_profile_text(text, sizeof text);
+    CHECK(strncmp(text, "profile: 0 steps, ", 18) == 0);
+    rz_profile_stop();
+    CHECK(rz_profile_text(NULL, 0) == 0);
+    rz_session_free(s);
+    rz_model_close(m);
+}
+
 void suite_synthetic(void) {
     RUN(test_a_shape_runs);
     RUN(test_wrong_names_are_named);
     RUN(test_other_kinds_of_shape_run);
     RUN(test_a_written_shape_has_a_vocabulary);
     RUN(test_limits_are_measured);
+    RUN(test_a_profile_names_operations_and_layers);
     RUN(test_no_memory_is_an_error);
 }

@@ -18,8 +18,6 @@ struct rz_model {
     buf image; /* of a synthetic model: the bytes the file is made of */
 };
 
-/* Threads asked for, 0 meaning RZ_THREADS or one per core: 1 to 1024. */
-status api_pick_threads(int wanted, int *out, err *e);
 /* RZ_KV_AUTO: full precision for full-precision weights, halves otherwise. */
 status api_kv_type(const rz_model *m, rz_kv kv, kv_type *out, err *e);
 /* Tokens exist in the model's vocabulary, and there is at least one. */

@@ -1,4 +1,4 @@
-/* api_limits.c - what this machine can do at most: memory read, multiply-accumulates. */
+/* api_limits.c - measuring: what this machine can do at most, and where the time goes. */
 #include <stdlib.h>
 
 #include "api/api.h"
@@ -6,6 +6,7 @@
 #include "base/os.h"
 #include "kernels/kern.h"
 #include "kernels/limits.h"
+#include "kernels/profile.h"
 
 enum { ROUNDS = 3, PIECES = 64, LINE = 64 };
 static const size_t default_bytes = (size_t)1 << 30;
@@ -95,4 +96,21 @@ rz_status rz_limits_measure(rz_limits *out, int threads, size_t bytes, rz_error 
     mem_unmap(buffer, bytes);
     pool_free(p);
     return s;
+}
+
+/* ---- Profile ---- */
+
+rz_status rz_profile_start(rz_error *e) { return profile_start(e); }
+
+void rz_profile_stop(void) { profile_stop(); }
+
+long rz_profile_text(char *out, size_t cap) {
+    buf b = BUF_INIT;
+    profile_text(&b);
+    const size_t n = b.failed || cap == 0 ? 0 : b.len < cap ? b.len : cap - 1;
+    if (n) memcpy(out, b.p, n);
+    if (cap) out[n] = 0;
+    const long len = b.failed ? 0 : (long)b.len;
+    buf_free(&b);
+    return len;
 }

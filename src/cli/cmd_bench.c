@@ -8,6 +8,7 @@
 #include "cli/bench_run.h"
 #include "cli/input.h"
 #include "cli/model_arg.h"
+#include "cli/profile_arg.h"
 #include "cli/stop.h"
 
 typedef struct bench_args {
@@ -19,7 +20,7 @@ typedef struct bench_args {
     const char *before; /* a result to compare with */
     size_t prompt_tokens, answer_tokens, runs;
     float seconds;
-    bool no_limits, csv, json;
+    bool no_limits, profile, csv, json;
 } bench_args;
 
 /* clang-format off */
@@ -56,6 +57,7 @@ static const arg_option options[] = {
          "each number of threads"),
     {.name = "vs", .kind = ARG_TEXT, .at = offsetof(bench_args, before), .value = "FILE",
      .help = "compare with this result of --json, too; MODEL may then be another such file"},
+    PROFILE_OPTION(offsetof(bench_args, profile)),
     FLAG(csv, "csv", "comma-separated values"),
     FLAG(json, "json", "one JSON object"),
     {.name = NULL}};
@@ -154,7 +156,10 @@ static status measure(bench_call *b, rz_model *m, size_t i, err *e) {
                        b->row[0].threads);
     b->logits = logits;
     b->tokens = tokens;
-    return bench_measure(m, &b->plan, b->a->no_limits ? NULL : &b->limits[i], b->row, &b->n_row, e);
+    if (b->a->profile) TRY(rz_profile_start(e));
+    TRY(bench_measure(m, &b->plan, b->a->no_limits ? NULL : &b->limits[i], b->row, &b->n_row, e));
+    if (b->a->profile) profile_arg_print();
+    return RZ_OK;
 }
 
 static void report(const bench_call *b, const rz_model *m, const double load[3], buf *out) {

@@ -17,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/sample_arg.h"
 #include "cli/show.h"
+#include "cli/profile_arg.h"
 #include "cli/stop.h"
 
 typedef struct run_args {
@@ -26,7 +27,7 @@ typedef struct run_args {
     const char *prompt, *file;
     int max_tokens;
     int vocab;
-    bool echo, quiet, cpu;
+    bool echo, quiet, cpu, profile;
 } run_args;
 
 /* clang-format off */
@@ -55,6 +56,7 @@ static const arg_option output_options[] = {
      .help = "no line about speed on standard error"},
     {.name = "no-summary", .kind = ARG_FLAG, .at = offsetof(run_args, quiet),
      .help = "the same as --quiet"},
+    PROFILE_OPTION(offsetof(run_args, profile)),
     {.name = NULL}};
 
 static const arg_option blazr_options[] = {
@@ -247,8 +249,10 @@ static int answer_prompt(const cmd_call *c, rz_params *p, buf *prompt) {
     if (s >= 0) s = model_arg_open(&a->model, &a->compute, &m, &e);
     if (s >= 0) s = model_arg_check_vocab(a->vocab, m, &e);
     if (s >= 0) s = check_bias(m, p, &e);
+    if (s >= 0 && a->profile) s = rz_profile_start(&e);
     if (s >= 0) s = generate(a, m, p, buf_view(prompt), &out, &w, &e);
     const int code = s < 0 ? cmd_failed(c, &e) : finish(c, &out, &w);
+    if (a->profile) profile_arg_print();
     rz_model_close(m);
     if (out.wake >= 0) close(out.wake);
     buf_free(&out.text);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernels/profile.h"
 
 enum {
     WORTH_A_REGION = 100000, /* operations below this stay on the calling thread */
@@ -19,10 +20,13 @@ enum {
     JOBS_PER_RUN = 8,
 };
 
-void ops_cpu_run(cpu_ops *c, uint32_t n_task, uint64_t work, pool_fn *fn, void *ctx) {
-    if (work < WORTH_A_REGION)
+void ops_cpu_region(cpu_ops *c, const char *what, uint32_t n_task, uint64_t work, pool_fn *fn,
+                    void *ctx) {
+    const bool parallel = work >= WORTH_A_REGION;
+    if (profile_now) profile_run(c->workers, parallel, what, n_task, fn, ctx);
+    else if (parallel) pool_run(c->workers, n_task, fn, ctx);
+    else
         for (uint32_t i = 0; i < n_task; i++) fn(ctx, i, 0);
-    else pool_run(c->workers, n_task, fn, ctx);
 }
 
 static cpu_ops *cpu(ops *o) { return (cpu_ops *)o; }
@@ -46,9 +50,8 @@ static uint64_t spread_range(const spread *s, uint32_t task, uint64_t *first) {
     return s->n - *first < s->per_task ? s->n - *first : s->per_task;
 }
 
-static void spread_run(spread *s, uint64_t work, pool_fn *fn) {
-    const uint64_t n_task = (s->n + s->per_task - 1) / s->per_task;
-    ops_cpu_run(s->c, (uint32_t)n_task, work, fn, s);
+static uint32_t spread_tasks(const spread *s) {
+    return (uint32_t)((s->n + s->per_task - 1) / s->per_task);
 }
 
 /* Rows per task so that a task has ELEMENTS_PER_TASK elements or one row. */
@@ -66,7 +69,7 @@ static void add_task(void *ctx, uint32_t task, uint32_t thread) {
 
 static void cpu_add(ops *o, float *x, const float *t, uint64_t n) {
     spread s = {.c = cpu(o), .y = x, .a = t, .n = n, .per_task = ELEMENTS_PER_TASK};
-    spread_run(&s, n, add_task);
+    ops_cpu_run(s.c, spread_tasks(&s), n, add_task, &s);
 }
 
 static void act_mul_task(void *ctx, uint32_t task, uint32_t thread) {
@@ -82,7 +85,7 @@ static void cpu_act_mul(ops *o, float *y, const float *gate, const float *up, ui
                         act_kind act) {
     spread s = {.c = cpu(o), .y = y, .a = gate, .b = up, .n = n, .kind = (int)act};
     s.per_task = ELEMENTS_PER_TASK / 4;
-    spread_run(&s, n * 8, act_mul_task);
+    ops_cpu_run(s.c, spread_tasks(&s), n * 8, act_mul_task, &s);
 }
 
 static void cpu_act(ops *o, float *x, uint64_t n, act_kind act) {
@@ -99,7 +102,7 @@ static void scale_task(void *ctx, uint32_t task, uint32_t thread) {
 
 static void cpu_scale(ops *o, float *x, float factor, uint64_t n) {
     spread s = {.c = cpu(o), .y = x, .n = n, .f = factor, .per_task = ELEMENTS_PER_TASK};
-    spread_run(&s, n, scale_task);
+    ops_cpu_run(s.c, spread_tasks(&s), n, scale_task, &s);
 }
 
 static void softcap_task(void *ctx, uint32_t task, uint32_t thread) {
@@ -112,7 +115,7 @@ static void softcap_task(void *ctx, uint32_t task, uint32_t thread) {
 
 static void cpu_softcap(ops *o, float *x, float cap, uint64_t n) {
     spread s = {.c = cpu(o), .y = x, .n = n, .f = cap, .per_task = ELEMENTS_PER_TASK / 4};
-    spread_run(&s, n * 8, softcap_task);
+    ops_cpu_run(s.c, spread_tasks(&s), n * 8, softcap_task, &s);
 }
 
 static void bias_task(void *ctx, uint32_t task, uint32_t thread) {
@@ -125,7 +128,7 @@ static void bias_task(void *ctx, uint32_t task, uint32_t thread) {
 
 static void cpu_bias(ops *o, float *y, const float *bias, uint32_t T, uint32_t N) {
     spread s = {.c = cpu(o), .y = y, .a = bias, .n = T, .D = N, .per_task = rows_per_task(N)};
-    spread_run(&s, (uint64_t)T * N, bias_task);
+    ops_cpu_run(s.c, spread_tasks(&s), (uint64_t)T * N, bias_task, &s);
 }
 
 static void norm_task(void *ctx, uint32_t task, uint32_t thread) {
@@ -147,7 +150,7 @@ static void norm_rows(ops *o, float *y, const float *x, const norm_weight *w, ui
     }
     spread s = {.c = cpu(o), .y = y, .a = x, .n = T, .D = D, .kind = center, .more = w};
     s.per_task = rows_per_task(D);
-    spread_run(&s, (uint64_t)T * D * 2, norm_task);
+    ops_cpu_run(s.c, spread_tasks(&s), (uint64_t)T * D * 2, norm_task, &s);
 }
 
 static void cpu_norm_rms(ops *o, float *y, const float *x, const norm_weight *w, uint32_t T,

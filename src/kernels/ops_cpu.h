@@ -24,8 +24,11 @@ typedef struct cpu_ops {
 enum { FLOAT_ROWS = 16, CACHE_LINE = 64, PARTIAL_FLOATS = 2 << 20 };
 
 /* Run on the workers when there is enough to do for two threads, else here. `work` is a rough count
- * of scalar operations: starting the workers costs about as much as 50,000. */
-void ops_cpu_run(cpu_ops *c, uint32_t n_task, uint64_t work, pool_fn *fn, void *ctx);
+ * of scalar operations: starting the workers costs about as much as 50,000. A profile counts it
+ * under the name of the task function. */
+#define ops_cpu_run(c, n_task, work, fn, ctx) ops_cpu_region(c, #fn, n_task, work, fn, ctx)
+void ops_cpu_region(cpu_ops *c, const char *what, uint32_t n_task, uint64_t work, pool_fn *fn,
+                    void *ctx);
 
 /* ops_cache.c */
 enum { KV_MAX_HEAD = 1024 }; /* largest K */

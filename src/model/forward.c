@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernels/profile.h"
 
 static mix_fn *const mix[MIX_KIND_COUNT] = {[MIX_ATTN] = mix_attn,
                                             [MIX_MLA] = mix_mla,
@@ -49,9 +50,11 @@ static void read_logits(ops *o, const model *m, step *s) {
 
 status forward(ops *o, const model *m, step *s, err *e) {
     const uint32_t T = s->n_row, D = m->c.D;
+    profile_step(true);
     embed_tokens(o, m, s);
     for (uint32_t i = 0; i < m->c.L; i++) {
         const layer *l = &m->layer[i];
+        profile_layer((int)i);
         if (l->parallel) {
             const norm_weight *norm = l->norm_ffn.gain ? &l->norm_ffn : &l->norm_in;
             ops_norm(o, s->u, s->x, norm, T, D);
@@ -64,8 +67,11 @@ status forward(ops *o, const model *m, step *s, err *e) {
         ffn[l->ffn](o, m, l, s, s->u, s->u);
         add_branch(o, m, s, s->u, &l->norm_ffn_out);
     }
+    profile_layer(PROFILE_NO_LAYER);
     if (s->n_logit) read_logits(o, m, s);
-    return o->flush(o, e);
+    const status r = o->flush(o, e);
+    profile_step(false);
+    return r;
 }
 
 enum { ALIGN_FLOATS = 16, MAX_PARTS = 40 };

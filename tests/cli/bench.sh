@@ -46,10 +46,10 @@ has "CSV: hashes" "$(out)" "$(echo "$hashes" | tr ' ' ',')"
 
 try bench --demo --runs 1 --depths 0 --threads 1 --prompt-tokens 8 --answer-tokens 2 --json
 is "limits: threads" "$(json '.limits[0].threads')" 1
-check "limits: bandwidth" sh -c "echo $(json '.limits[0].read_gb_per_s') | grep -qE '^[0-9]*[1-9]'"
+check "limits: bandwidth" sh -c "echo $(json '.limits[0].read_gb_per_s') | grep -q '[1-9]'"
 if [ "$(json '.limits[0].peaks#')" != 0 ]; then
     check "limits: int8 peak" sh -c "echo $(json '.limits[0].peaks[0].int8_gmac_per_s') |
-        grep -qE '^[0-9]*[1-9]'"
+        grep -q '[1-9]'"
 fi
 
 # ---- Comparing
@@ -95,6 +95,18 @@ if [ -r "$model" ]; then
 else
     skip "bench: no $model"
 fi
+
+# ---- Profile
+
+# shellcheck disable=SC2086
+try bench --demo $short --threads 2 --profile --json
+is "--profile: exit code" $rc 0
+is "--profile: the result is as ever" "$(json '.results#')" 4
+check "--profile: steps" grep -qE '^profile: [0-9]+ steps, [0-9.]+ ms, 2 threads$' "$work/err"
+check "--profile: products" grep -qE '^  linear +[0-9]+ +[0-9.]+ +[0-9.]+% ' "$work/err"
+try run --demo "Once upon a time" -n 4 --quiet --profile
+check "run --profile" grep -qE '^  attend +[0-9]+ ' "$work/err"
+is "run --profile: the answer alone" "$(wc -l <"$work/out" | tr -d ' ')" 0
 
 # ---- Made-up models
 
