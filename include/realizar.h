@@ -87,11 +87,12 @@ typedef struct rz_model_options {
     size_t size;
     int threads;              /* worker threads, caller included; 0 = one per core       */
     int prefault;             /* 1 = read every weight page before returning             */
-    rz_progress_fn *progress; /* called while prefaulting, or NULL                       */
+    rz_progress_fn *progress; /* called while prefaulting or quantizing, or NULL         */
     void *progress_ud;
+    const char *quant; /* turn float matrices into this type or mix ("Q8_0"); NULL = as stored */
 } rz_model_options;
 #define RZ_MODEL_INIT \
-    { sizeof(rz_model_options), 0, 0, NULL, NULL }
+    { sizeof(rz_model_options), 0, 0, NULL, NULL, NULL }
 
 typedef struct rz_model_info {
     const char *path;        /* as given to rz_model_open; "<memory>" for memory        */
@@ -437,6 +438,31 @@ RZ_API rz_status rz_quantize(const char *in, const char *out, const char *type,
                              rz_error *err);
 /* Name of mix i ("Q4_K_M"), NULL past the end. */
 RZ_API const char *rz_quantize_name(size_t i);
+
+typedef struct rz_imatrix_options {
+    size_t size;
+    size_t context;           /* tokens in a piece of text; 0 = 512, or what the model takes  */
+    int legacy;               /* 1 = the older form instead of GGUF                           */
+    const char *dataset;      /* name of the text, kept in the file; or NULL                  */
+    rz_progress_fn *progress; /* tokens, or NULL                                              */
+    void *progress_ud;
+} rz_imatrix_options;
+#define RZ_IMATRIX_INIT \
+    { sizeof(rz_imatrix_options), 0, 0, NULL, NULL, NULL }
+
+typedef struct rz_imatrix_report {
+    uint32_t entries; /* tensors */
+    uint32_t partial; /* of them, those with experts that no token chose */
+    uint32_t pieces;
+    size_t context; /* tokens in a piece */
+} rz_imatrix_report;
+
+/* Run a text (ids without the model's prefix, which every piece gets) through a model from a GGUF
+ * file and write the importance matrix of its tensors to `out`, which appears whole or not at all.
+ * The output matrix is not among them. `opt` and `report` may be NULL. */
+RZ_API rz_status rz_imatrix(rz_model *m, const rz_token *ids, size_t n, const char *out,
+                            const rz_imatrix_options *opt, rz_imatrix_report *report,
+                            rz_error *err);
 
 /* ---- 10. Measuring ---------------------------------------------------- */
 

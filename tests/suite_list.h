@@ -17,6 +17,7 @@
     X(yaml)              \
     X(quant)             \
     X(quantize)          \
+    X(importance)        \
     X(gguf)              \
     X(gguf_bad)          \
     X(safetensors)       \

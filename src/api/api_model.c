@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "kernels/kern.h"
 #include "model/arch.h"
+#include "model/quantize.h"
 
 enum { PREFAULT_STEP = 4 << 20, PAGE = 4096 };
 
@@ -52,6 +53,18 @@ static status copy_name(rz_model *m, err *e) {
     return m->name ? RZ_OK : err_set(e, RZ_ENOMEM, "%s: out of memory", m->file->path);
 }
 
+static int tell_quantizing(void *ud, uint64_t done, uint64_t total) {
+    const rz_model_options *opt = ud;
+    const rz_progress p = {"quantizing", done, total};
+    return opt->progress ? opt->progress(opt->progress_ud, &p) : 0;
+}
+
+/* Weights as they will be computed with: quantized, which reads them, or read if that is wanted. */
+static status ready_weights(rz_model *m, rz_model_options *opt, err *e) {
+    if (opt->quant) return model_quantize(m->m, opt->quant, m->workers, tell_quantizing, opt, e);
+    return opt->prefault ? prefault(m->file, opt, e) : RZ_OK;
+}
+
 /* Takes the file over, also on failure. */
 static status open_model(rz_model **out, tensor_file *f, const rz_model_options *given, err *e) {
     rz_model_options opt;
@@ -68,8 +81,8 @@ static status open_model(rz_model **out, tensor_file *f, const rz_model_options 
     if (s >= 0) s = model_open(&m->m, f, e);
     if (s >= 0) s = tok_open_model(&m->tok, f, e);
     if (s >= 0) s = copy_name(m, e);
-    if (s >= 0 && opt.prefault) s = prefault(f, &opt, e);
     if (s >= 0) s = pool_new(&m->workers, threads, e);
+    if (s >= 0) s = ready_weights(m, &opt, e);
     if (s < 0) {
         rz_model_close(m);
         return s;

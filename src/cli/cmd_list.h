@@ -14,6 +14,7 @@
     X("Inspect",  decode,     "token ids to text")                                         \
     X("Inspect",  logits,     "the numbers behind every position, for verification")       \
     X("Models",   quantize,   "a model file in fewer bits")                                \
+    X("Models",   imatrix,    "which inputs of a model matter, for quantize")               \
     X("Measure",  bench,      "speed of a model on this machine")                          \
     X("Measure",  perplexity, "how well a model predicts a text")                          \
     X("Shell",    completion, "tab completion for bash, zsh and fish")

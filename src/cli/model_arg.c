@@ -45,17 +45,23 @@ const arg_option model_arg_options[] = {
      .kind = ARG_CHOICE,                                                                    \
      .at = offsetof(compute_arg, kv),                                                       \
      .value = KV_WORDS,                                                                     \
-     .help = "the same as --kv-type"},                                                      \
+     .help = "another name of the same"},                                                   \
     {                                                                                       \
         .name = "cache-type-v", .kind = ARG_CHOICE, .at = offsetof(compute_arg, kv_values), \
         .value = KV_WORDS, .help = "must be what --cache-type-k is", .fallback = "auto"     \
     }
+#define QUANT                                                                                   \
+    {                                                                                           \
+        .name = "quant", .kind = ARG_TEXT, .at = offsetof(compute_arg, quant), .value = "TYPE", \
+        .help = "quantize float weights while they are read: Q8_0, Q4_K_M ...; see quantize"    \
+    }
 
-const arg_option compute_arg_options[] = {
-    THREADS, CTX, KV_TYPE("auto"), CACHE_TYPES, {.name = NULL}};
-const arg_option compute_arg_options_list[] = {CTX, KV_TYPE("auto"), CACHE_TYPES, {.name = NULL}};
-const arg_option compute_arg_options_f32[] = {
-    THREADS, CTX, KV_TYPE("f32"), CACHE_TYPES, {.name = NULL}};
+const arg_option compute_arg_options[] = {THREADS,     CTX,   KV_TYPE("auto"),
+                                          CACHE_TYPES, QUANT, {.name = NULL}};
+const arg_option compute_arg_options_list[] = {CTX, KV_TYPE("auto"), CACHE_TYPES, QUANT,
+                                               {.name = NULL}};
+const arg_option compute_arg_options_f32[] = {THREADS,     CTX,   KV_TYPE("f32"),
+                                              CACHE_TYPES, QUANT, {.name = NULL}};
 
 status compute_arg_check(const compute_arg *c, err *e) {
     if (c->kv_values == RZ_KV_AUTO || c->kv_values == c->kv) return RZ_OK;
@@ -87,6 +93,7 @@ status model_arg_open(const model_arg *a, const compute_arg *c, rz_model **out, 
     rz_model_options opt = RZ_MODEL_INIT;
     opt.threads = c ? c->threads : 1;
     opt.prefault = c != NULL;
+    opt.quant = c ? c->quant : NULL;
     opt.progress = progress_show;
     opt.progress_ud = &g;
     const status s =

@@ -14,8 +14,9 @@ typedef struct compute_arg {
     int threads;
     size_t ctx;
     int kv, kv_values; /* rz_kv; the second AUTO or the same, see compute_arg_check */
+    const char *quant; /* or NULL */
 } compute_arg;
-/* --threads, --ctx, --kv-type, --cache-type-k, --cache-type-v */
+/* --threads, --ctx, --kv-type, --cache-type-k, --cache-type-v, --quant */
 extern const arg_option compute_arg_options[];
 /* The same but --threads, of which the command has a list of its own. */
 extern const arg_option compute_arg_options_list[];

@@ -96,6 +96,9 @@ typedef struct attend_config {
 
 /* ---- The table ---- */
 
+/* Sees the input x[T, w->n_in] of a product, row t at x + t * stride, before it is computed. */
+typedef void ops_tap(void *ud, const weight *w, const float *x, size_t stride, uint32_t T);
+
 typedef struct ops ops;
 struct ops {
     const char *name; /* "cpu avx512" */
@@ -138,6 +141,9 @@ struct ops {
     /* Wait until everything asked for is done. */
     status (*flush)(ops *o, err *e);
     void (*free)(ops *o);
+    /* Asked about every product with weights, on the calling thread; NULL: nobody asks. */
+    ops_tap *tap;
+    void *tap_ud;
 };
 
 /* Either normalisation, as the weight says. */

@@ -358,6 +358,8 @@ static void linear_rows(cpu_ops *c, const linear_job *job, uint32_t n_job, const
 
 static void cpu_linear(ops *o, const linear_job *job, uint32_t n_job, const float *x, uint32_t T) {
     cpu_ops *c = cpu(o);
+    for (uint32_t j = 0; o->tap && j < n_job; j++)
+        o->tap(o->tap_ud, job[j].w, x, job[j].w->n_in, T);
     for (uint32_t j = 0; j < n_job; j += JOBS_PER_RUN) {
         const uint32_t n = n_job - j < JOBS_PER_RUN ? n_job - j : JOBS_PER_RUN;
         for (uint32_t t = 0; t < T; t += c->max_rows)

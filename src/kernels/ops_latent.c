@@ -98,6 +98,11 @@ static void heads_task(void *ctx, uint32_t task, uint32_t thread) {
 void ops_cpu_heads(ops *o, const head_rows *y, const head_rows *x, const head_stack *w, uint32_t H,
                    uint32_t T) {
     cpu_ops *c = (cpu_ops *)(void *)o;
+    for (uint32_t h = 0; o->tap && h < H; h++) {
+        weight one = w->w;
+        one.data += h * w->head_bytes;
+        o->tap(o->tap_ud, &one, x->x + h * x->head, x->row, T);
+    }
     heads_call a = {.c = c, .y = y, .x = x, .w = w, .T = T};
     a.n_block = (T + HEAD_ROWS - 1) / HEAD_ROWS;
     ops_cpu_run(c, H * a.n_block, (uint64_t)T * H * w->w.n_out * w->w.n_in / 8, heads_task, &a);

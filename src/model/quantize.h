@@ -68,4 +68,9 @@ typedef struct quant_rows {
 status quant_rows_make(const quant_rows *x, uint64_t first, uint64_t n, void *out, pool *workers,
                        err *e);
 
+/* Turn the float matrices of an open model into blocks of a mix or type; what a file of that name
+ * would keep stays as it is. The blocks lie in the model's memory. `progress` counts bytes read. */
+status model_quantize(model *m, const char *name, pool *workers, quant_progress_fn *progress,
+                      void *ud, err *e);
+
 #endif

@@ -221,3 +221,8 @@ status session_rewind(session *s, uint32_t length, err *e) {
 }
 
 const model *session_model(const session *s) { return s->m; }
+
+void session_tap(session *s, ops_tap *tap, void *ud) {
+    s->o->tap = tap;
+    s->o->tap_ud = ud;
+}

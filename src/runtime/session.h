@@ -18,5 +18,7 @@ int32_t session_sample(session *s, const rz_params *p); /* -1 before the first f
 uint32_t session_length(const session *s);
 status session_rewind(session *s, uint32_t length, err *e);
 const model *session_model(const session *s);
+/* Show every product's input to `tap` from now on (see ops.h). */
+void session_tap(session *s, ops_tap *tap, void *ud);
 
 #endif
