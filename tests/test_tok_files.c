@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/sha256.h"
 #include "test.h"
 #include "tok_golden.h"
 
@@ -154,6 +155,28 @@ static void test_bert_in_gguf_equals_its_golden_ids(void) {
     golden_gguf("vocabs/ggml/ggml-vocab-bert-bge.gguf", NULL, "bert-bge");
 }
 
+/* One tokenizer.json turned into the .tiktoken file it is known as. */
+static void test_saving_gives_the_known_file(void) {
+    real r;
+    if (!real_open_any(&r, "vocabs/llama3.tokenizer.json.gz")) return;
+    const char *path = test_temp("llama3.tiktoken");
+    err e = {0};
+    char sum[SHA256_TEXT] = "";
+    size_t len = 0;
+    if (tok_save_tiktoken(r.t, path, &e) < 0) test_fail(__FILE__, __LINE__, "%s", e.text);
+    char *data = test_read_file(path, &len);
+    if (data) sha256_text(data, len, sum);
+    CHECK_STR(sum, "82e9d31979e92ab929cd544440f129d9ecd797b69e327f80f17e1c50d5551b55");
+    free(data);
+    real_close(&r);
+    if (!real_open_any(&r, "vocabs/llama2.model")) return;
+    CHECK(tok_save_tiktoken(r.t, "out", &e) == RZ_EUNSUPPORTED);
+    CHECK_STR(e.text,
+              "out: a .tiktoken file holds byte-level BPE, and this vocabulary is "
+              "SentencePiece BPE");
+    real_close(&r);
+}
+
 void suite_tok_files(void) {
     RUN(test_tiktoken_lines_are_checked);
     RUN(test_named_vocabularies_are_looked_for_in_order);
@@ -162,4 +185,5 @@ void suite_tok_files(void) {
     RUN(test_tokenizer_json_files_equal_their_golden_ids);
     RUN(test_sentencepiece_models_equal_their_golden_ids);
     RUN(test_bert_in_gguf_equals_its_golden_ids);
+    RUN(test_saving_gives_the_known_file);
 }

@@ -25,3 +25,18 @@ size_t base64_decode(str s, char *out) {
     }
     return n;
 }
+
+size_t base64_length(size_t n) { return (n + 2) / 3 * 4; }
+
+size_t base64_encode(str s, char *out) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i += 3) {
+        uint32_t bits = 0;
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (i + k < s.len ? (unsigned char)s.p[i + k] : 0);
+        for (size_t k = 0; k < 4; k++)
+            out[n++] = i + k > s.len ? '=' : digits[bits >> (18 - 6 * k) & 63];
+    }
+    return n;
+}

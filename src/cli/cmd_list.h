@@ -13,6 +13,7 @@
     X("Inspect",  tokenize,   "text to token ids")                                         \
     X("Inspect",  decode,     "token ids to text")                                         \
     X("Inspect",  logits,     "the numbers behind every position, for verification")       \
+    X("Inspect",  vocab,      "vocabularies known by name: list, pull")                      \
     X("Models",   quantize,   "a model file in fewer bits")                                \
     X("Models",   imatrix,    "which inputs of a model matter, for quantize")               \
     X("Measure",  bench,      "speed of a model on this machine")                          \

@@ -36,6 +36,9 @@ status tok_open(tok **out, const char *path, err *e);
  * RZ_ENOTFOUND says where it was looked for; RZ_EINVAL lists the names there are. */
 status tok_open_named(tok **out, str name, const char *const *folder, size_t n_folder, err *e);
 void tok_close(tok *t);
+/* Write the plain tokens as a .tiktoken file: ids are ranks, which says all only of vocabularies
+ * whose merges come in the order of their ids. RZ_EUNSUPPORTED for what is no byte-level BPE. */
+status tok_save_tiktoken(const tok *t, const char *path, err *e);
 
 /* Append the ids of `text` (any bytes). `flags` are TOK_... */
 status tok_encode(const tok *t, str text, int flags, tok_ids *out, err *e);

@@ -20,7 +20,9 @@ typedef struct named_range {
 } named_range;
 
 typedef struct tok_named {
-    const char *name, *file; /* "llama3", "llama3.tiktoken" */
+    const char *name, *file;      /* "llama3", "llama3.tiktoken" */
+    const char *package, *member; /* an npm package and where it is in it; or NULL */
+    const char *sha256;           /* of `file`; NULL where `package` is */
     const char *pattern[NAMED_MAX_PATTERNS + 1];
     const named_token *token; /* ends with text NULL */
     const named_range *range; /* ends with text NULL; or NULL */
