@@ -163,11 +163,11 @@ $(OUT)/check: $(OUT)/tests/tool/check.o $(LIB_OBJ)
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
 
 # Speed of inner loops beside the limits of the machine; the options are in each file.
-$(OUT)/bench_kern $(OUT)/bench_attn: $(OUT)/bench_%: $(OUT)/bench/bench_%.o $(LIB_OBJ)
+$(OUT)/bench_kern $(OUT)/bench_attn $(OUT)/bench_tok: $(OUT)/bench_%: $(OUT)/bench/bench_%.o $(LIB_OBJ)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
 
-bench-tools: $(OUT)/bench_kern $(OUT)/bench_attn ## kernels alone: see bench/README.md
+bench-tools: $(OUT)/bench_kern $(OUT)/bench_attn $(OUT)/bench_tok ## kernels alone: see bench/README.md
 
 quick: $(OUT)/test ## unit tests alone, a few seconds
 	$(RUN) $(OUT)/test --quick

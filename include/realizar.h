@@ -169,10 +169,62 @@ enum {
 
 /* NULL when the model file carries no tokenizer. */
 RZ_API const rz_tokenizer *rz_model_tokenizer(const rz_model *m);
+/* Open a tokenizer by itself: a file (GGUF, .tiktoken, ...), or a vocabulary by name
+ * ("cl100k_base", "llama3+agent"), which is looked for in $REALIZAR_VOCAB_DIR, then in
+ * ~/.local/share/realizar/vocabs. A word with a slash or a suffix like ".gguf" is a file. */
+RZ_API rz_status rz_tokenizer_open(rz_tokenizer **out, const char *name_or_path, rz_error *err);
+/* Only of what rz_tokenizer_open gave. */
+RZ_API void rz_tokenizer_close(rz_tokenizer *t);
 /* Text to ids. *n receives the number of ids, also when it is larger than `cap`; then the first
  * `cap` are written and the status is still RZ_OK. `flags` are RZ_ENCODE_... */
 RZ_API rz_status rz_encode(const rz_tokenizer *t, const char *text, size_t len, int flags,
                            rz_token *out, size_t cap, size_t *n, rz_error *err);
+
+typedef struct rz_encode_options {
+    size_t size;
+    int flags;               /* RZ_ENCODE_...                                            */
+    const rz_token *special; /* [n_special] special tokens to recognise without the flag */
+    size_t n_special;
+    int threads; /* a long text, or many, on this many threads; 0 = 1; ids are the same  */
+} rz_encode_options;
+#define RZ_ENCODE_INIT \
+    { sizeof(rz_encode_options), 0, NULL, 0, 0 }
+
+/* Ids of several texts, one after the other: text i has ids[start[i]] .. ids[start[i + 1] - 1]. */
+typedef struct rz_batch {
+    rz_token *ids;
+    size_t *start; /* [n + 1] */
+    size_t n;
+} rz_batch;
+
+/* text[i] has len[i] bytes. `opt` may be NULL. The caller gives *out back to rz_batch_free. On
+ * failure the error names the text. One text is a batch of one. */
+RZ_API rz_status rz_encode_batch(const rz_tokenizer *t, const char *const *text, const size_t *len,
+                                 size_t n, const rz_encode_options *opt, rz_batch *out,
+                                 rz_error *err);
+RZ_API void rz_batch_free(rz_batch *b);
+
+/* A text that comes in pieces and may be larger than memory: ids are those of the whole. What
+ * cannot be decided yet is kept back, usually a few bytes, at most `limit` (0 = 64 MiB); a text
+ * that allows no cut for that long is RZ_EFULL. */
+typedef struct rz_encoder rz_encoder;
+/* Called with the ids that are certain, in order. Non-zero return stops: RZ_ECANCELED. */
+typedef int rz_ids_fn(void *ud, const rz_token *ids, size_t n);
+/* The tokenizer must outlive the encoder. `opt` may be NULL. */
+RZ_API rz_status rz_encoder_new(rz_encoder **out, const rz_tokenizer *t,
+                                const rz_encode_options *opt, size_t limit, rz_ids_fn *fn, void *ud,
+                                rz_error *err);
+RZ_API rz_status rz_encoder_feed(rz_encoder *c, const char *text, size_t len, rz_error *err);
+/* The text is over: the rest of the ids. The encoder may then take another text. */
+RZ_API rz_status rz_encoder_finish(rz_encoder *c, rz_error *err);
+RZ_API void rz_encoder_free(rz_encoder *c);
+
+/* Where in the text each token begins: start[i], a byte offset, for the n ids of that text (encoded
+ * with the same text, RZ_ENCODE_BOS or not). RZ_EINVAL when the ids do not spell the text: another
+ * text, or one that the vocabulary rewrites. */
+RZ_API rz_status rz_token_offsets(const rz_tokenizer *t, const char *text, size_t len,
+                                  const rz_token *ids, size_t n, size_t *start, rz_error *err);
+
 /* Ids to text, bytes as they are (they may end inside a character). *len receives the full
  * length; at most `cap` bytes are written. RZ_EINVAL names the first id that is none. */
 RZ_API rz_status rz_decode(const rz_tokenizer *t, const rz_token *ids, size_t n, char *out,
@@ -183,6 +235,9 @@ RZ_API const char *rz_token_bytes(const rz_tokenizer *t, rz_token id, size_t *le
 RZ_API const char *rz_token_piece(const rz_tokenizer *t, rz_token id, size_t *len);
 RZ_API rz_token rz_token_special(const rz_tokenizer *t, rz_special which); /* -1: has none */
 RZ_API size_t rz_tokenizer_size(const rz_tokenizer *t);
+RZ_API const char *rz_tokenizer_kind(const rz_tokenizer *t); /* "byte-level BPE" */
+/* 1 for tokens that stand for no text (BOS, <|im_end|>), 0 for others and for what is no id. */
+RZ_API int rz_token_is_control(const rz_tokenizer *t, rz_token id);
 
 /* ---- 4. Generate ------------------------------------------------------ */
 

@@ -67,6 +67,19 @@ for name in 01_generate 02_session 03_engine 04_tokenize; do
     fi
 done
 
+# The tokenizer from Python: a library of this machine's processor, and no sanitizer under it.
+if ! command -v python3 >/dev/null 2>&1 || [ -n "$RUN" ] || [ "$BIN" != build ]; then
+    echo "skipped realizar_tokenizer.py: no python3, or another variant's library"
+    skipped=$((skipped + 1))
+else
+    vocabs=${REALIZAR_SHARED:-../shared}/vocabs
+    [ -r "$vocabs/cl100k_base.tiktoken" ] || vocabs=
+    if PYTHONDONTWRITEBYTECODE=1 REALIZAR_LIB=$BIN/librealizar.so python3 tests/ffi.py \
+        models/demo.gguf ${vocabs:+"$vocabs"} >"$work/out" 2>&1; then ok; else
+        bad "realizar_tokenizer.py: $(cat "$work/out")"
+    fi
+fi
+
 # The server in a program: answers, then SIGTERM ends it with 0.
 if ! command -v curl >/dev/null 2>&1; then
     echo "skipped 05_embed_server: no curl"

@@ -161,6 +161,7 @@ function check_environment(    name) {
         name = substr($0, RSTART + 8, RLENGTH - 10)
         if (name !~ /^RZ_(CPU|LOG|THREADS)$/ && !(file ~ /^src\/lambda\// && name ~ /^_?AWS_/) &&
             !(base == "cmd_vocab.c" && name ~ /^(REALIZAR_VOCAB_DIR|HOME)$/) &&
+            !(base == "tok_find.c" && name ~ /^(REALIZAR_VOCAB_DIR|XDG_DATA_HOME|HOME)$/) &&
             !(base == "model_store.c" &&
               name ~ /^(HF_HUB_CACHE|HF_HOME|OLLAMA_MODELS|XDG_CACHE_HOME|HOME)$/))
             report(FNR, "environment", "only RZ_CPU, RZ_LOG and RZ_THREADS are read, not " name)

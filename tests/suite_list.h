@@ -32,4 +32,4 @@
     X(http)              \
     X(server)            \
     X(kern)              \
-    X(ops) X(latent) X(args) X(cli) X(tok_walk)
+    X(ops) X(latent) X(args) X(cli) X(tok_walk) X(encode)

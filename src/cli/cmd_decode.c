@@ -5,13 +5,12 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "cli/input.h"
-#include "cli/model_arg.h"
+#include "cli/vocab_arg.h"
 #include "json/json.h"
 
 typedef struct decode_args {
-    model_arg model;
+    vocab_arg vocab;
     const char *ids;
-    int vocab;
     bool json;
 } decode_args;
 
@@ -22,14 +21,11 @@ static const arg_option options[] = {
      .help = "the ids, with commas or spaces between; instead of the argument IDS"},
     {.name = "json", .kind = ARG_FLAG, .at = offsetof(decode_args, json),
      .help = "one JSON object: count, text"},
-    {.name = "vocab", .kind = ARG_CHOICE, .at = offsetof(decode_args, vocab),
-     .value = MODEL_ARG_VOCABS, .fallback = "auto",
-     .help = "auto = the tokenizer in the model file; no other can take its place"},
     {.name = NULL}};
 /* clang-format on */
 
 static const arg_group groups[] = {
-    {"Model", model_arg_options, offsetof(decode_args, model)},
+    {"Model", vocab_arg_options, offsetof(decode_args, vocab)},
     {"Options", options, 0},
 };
 
@@ -37,7 +33,7 @@ static const arg_group groups[] = {
 static status read_ids(decode_args *a, const arg_list *rest, rz_token **ids, size_t *n, err *e) {
     buf text = BUF_INIT;
     size_t used;
-    TRY(model_arg_take(&a->model, rest, &used, e));
+    TRY(vocab_arg_take(&a->vocab, rest, a->ids ? 0 : SIZE_MAX, &used, e));
     if (a->ids) TRY(model_arg_no_more(rest, used, e));
     status s = RZ_OK;
     if (a->ids || rest->n == used) s = input_text(a->ids, NULL, "ids", &text, e);
@@ -54,12 +50,10 @@ static status read_ids(decode_args *a, const arg_list *rest, rz_token **ids, siz
     return s;
 }
 
-static status make(const decode_args *a, rz_model *m, const rz_token *ids, size_t n, buf *out,
-                   err *e) {
-    const rz_tokenizer *t = rz_model_tokenizer(m);
+static status make(const decode_args *a, const rz_tokenizer *t, const rz_token *ids, size_t n,
+                   buf *out, err *e) {
     size_t len = 0, again = 0;
     buf text = BUF_INIT;
-    if (!t) return err_set(e, RZ_EUNSUPPORTED, "this model file has no tokenizer");
     TRY(rz_decode(t, ids, n, NULL, 0, &len, e));
     char *to = buf_reserve(&text, len + 1);
     status s = to ? rz_decode(t, ids, n, to, len, &again, e)
@@ -81,7 +75,7 @@ static status make(const decode_args *a, rz_model *m, const rz_token *ids, size_
 
 static int decode(const cmd_call *c) {
     decode_args *a = c->values;
-    rz_model *m = NULL;
+    vocab v = {NULL, NULL, NULL};
     rz_token *ids = NULL;
     size_t n = 0;
     buf out = BUF_INIT;
@@ -90,19 +84,19 @@ static int decode(const cmd_call *c) {
     int code;
     if (s == RZ_EINVAL) code = cmd_usage(c, "%s", e.text);
     else {
-        if (s >= 0) s = model_arg_open(&a->model, NULL, &m, &e);
-        if (s >= 0) s = model_arg_check_vocab(a->vocab, m, &e);
-        if (s >= 0) s = make(a, m, ids, n, &out, &e);
+        if (s >= 0) s = vocab_arg_open(&a->vocab, &v, &e);
+        if (s >= 0) s = make(a, v.t, ids, n, &out, &e);
         code = s < 0 ? cmd_failed(c, &e) : cmd_print(c, &out);
     }
-    rz_model_close(m);
+    vocab_close(&v);
     mem_free(ids);
     buf_free(&out);
     return code;
 }
 
 const cmd_spec cmd_decode = {
-    {"MODEL [OPTION ...] [IDS ...]\n--demo [OPTION ...] [IDS ...]",
+    {"MODEL [OPTION ...] [IDS ...]\n--demo [OPTION ...] [IDS ...]\n--vocab NAME|FILE [OPTION ...] "
+     "[IDS ...]",
      "The text the ids stand for, exactly: a line end is added only on a terminal. Control tokens "
      "have no text. Ids are arguments, --ids, or standard input.",
      "decode --demo --ids 1,5,9\ntokenize m.gguf --ids \"a b\" | realizar decode m.gguf", groups,

@@ -11,6 +11,7 @@
     X("Serve",    health,     "ask a running server whether it is well")                   \
     X("Inspect",  info,       "describe a model file, or this program")                    \
     X("Inspect",  tokenize,   "text to token ids")                                         \
+    X("Inspect",  tokenizer,  "what a vocabulary is, and how two compare")                  \
     X("Inspect",  decode,     "token ids to text")                                         \
     X("Inspect",  logits,     "the numbers behind every position, for verification")       \
     X("Inspect",  vocab,      "vocabularies known by name: list, pull")                      \

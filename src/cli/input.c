@@ -14,7 +14,8 @@
 
 enum { STEP = 1 << 16 };
 
-static status read_stream(int fd, const char *name, buf *out, err *e) {
+/* Append what is there, STEP bytes at most; *end: there is no more. */
+static status read_some(int fd, const char *name, buf *out, bool *end, err *e) {
     for (;;) {
         struct pollfd ready[] = {{fd, POLLIN, 0}, {stop_fd(), POLLIN, 0}};
         if (poll(ready, 2, -1) <= 0) ready[0].revents = 0;
@@ -25,11 +26,49 @@ static status read_stream(int fd, const char *name, buf *out, err *e) {
         const ssize_t n = read(fd, to, STEP);
         if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (n < 0) return err_sys(e, errno, "%.300s", name);
-        if (n == 0) return RZ_OK;
+        *end = n == 0;
         out->len += (size_t)n;
         if (out->len > INPUT_MAX)
             return err_set(e, RZ_EFULL, "%.300s: over %d MiB of text", name, INPUT_MAX >> 20);
+        return RZ_OK;
     }
+}
+
+static status read_stream(int fd, const char *name, buf *out, err *e) {
+    bool end = false;
+    while (!end) TRY(read_some(fd, name, out, &end, e));
+    return RZ_OK;
+}
+
+/* Whole lines of what is there; at the end also the last one without a line end. */
+static status take_lines(buf *b, bool end, size_t *number, input_line_fn *fn, void *ctx, err *e) {
+    size_t from = 0;
+    while (from < b->len) {
+        const char *nl = memchr(b->p + from, '\n', b->len - from);
+        if (!nl && !end) break;
+        const size_t to = nl ? (size_t)(nl - b->p) : b->len;
+        TRY(fn(ctx, (str){b->p + from, to - from}, ++*number, e));
+        from = to + (nl != NULL);
+    }
+    buf_drop(b, from);
+    return RZ_OK;
+}
+
+status input_lines(const char *file, input_line_fn *fn, void *ctx, err *e) {
+    const bool named = file && strcmp(file, "-") != 0;
+    const int fd = named ? open(file, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    if (fd < 0) return err_sys(e, errno, "%.300s", file);
+    buf b = BUF_INIT;
+    size_t number = 0;
+    bool end = false;
+    status s = RZ_OK;
+    while (s >= 0 && !end) {
+        s = read_some(fd, named ? file : "standard input", &b, &end, e);
+        if (s >= 0) s = take_lines(&b, end, &number, fn, ctx, e);
+    }
+    buf_free(&b);
+    if (named) close(fd);
+    return s;
 }
 
 static status read_file(const char *path, buf *out, err *e) {

@@ -11,6 +11,11 @@ enum { INPUT_MAX = 256 << 20 }; /* bytes; more than any context holds */
  * neither (or text "-"), standard input unless that is a terminal. RZ_EINVAL when there is nothing
  * or both; then the error says "no <what>: ...". */
 status input_text(const char *text, const char *file, const char *what, buf *out, err *e);
+/* Call fn for each line, without its line end; `number` counts from 1. `file` NULL or "-": standard
+ * input. Lines are read as they come, at most INPUT_MAX bytes each. Ends with what fn returns when
+ * that is negative. */
+typedef status input_line_fn(void *ctx, str line, size_t number, err *e);
+status input_lines(const char *file, input_line_fn *fn, void *ctx, err *e);
 /* Without one final line end, which editors and echo add. */
 void input_trim_line_end(buf *b);
 

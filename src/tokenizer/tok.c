@@ -122,73 +122,154 @@ static bool touches_word(str text, const tok_special_match *m) {
     return is_word(cp);
 }
 
+/* One encoding: what is asked for, and where ids go. */
+typedef struct job {
+    const tok *t;
+    tok_wanted wanted;
+    pool *workers;
+    tok_ids *out;
+    err *e;
+} job;
+
+static job job_of(const tok *t, const tok_encode_options *o, tok_ids *out, err *e) {
+    const tok_wanted wanted = {o->flags & TOK_SPECIAL, o->special, o->n_special};
+    return (job){t, wanted, o->workers, out, e};
+}
+
 /* The next special token at or behind `from` that may stand where it does. */
-static bool next_special(const tok *t, const tok_special_set *set, str text, size_t from, bool all,
-                         tok_special_match *m) {
-    while (tok_special_find(set, text, from, all, m)) {
+static bool next_special(const tok *t, const tok_special_set *set, str text, size_t from,
+                         tok_wanted wanted, tok_special_match *m) {
+    while (tok_special_find(set, text, from, wanted, m)) {
         if (!(t->flags[m->id] & TOK_WHOLE_WORD) || !touches_word(text, m)) return true;
         from = m->at + m->len;
     }
     return false;
 }
 
-typedef status part_fn(const tok *t, str text, int where, bool all, tok_ids *out, err *e);
+typedef status part_fn(const job *j, str text, int where);
 
 /* Special tokens of `set` become their ids, the stretches between go to fn. */
-static status encode_parts(const tok *t, const tok_special_set *set, part_fn *fn, str text,
-                           int where, bool all, tok_ids *out, err *e) {
+static status encode_parts(const job *j, const tok_special_set *set, part_fn *fn, str text,
+                           int where) {
     size_t from = 0;
     tok_special_match m;
-    while (next_special(t, set, text, from, all, &m)) {
-        const uint8_t flags = t->flags[m.id];
+    while (next_special(j->t, set, text, from, j->wanted, &m)) {
+        const uint8_t flags = j->t->flags[m.id];
         size_t to = m.at;
         if (flags & TOK_STRIPS_LEFT) to -= spaces_at_end((str){text.p + from, to - from});
-        if (to > from) TRY(fn(t, (str){text.p + from, to - from}, where, all, out, e));
-        tok_ids_push(out, m.id);
+        if (to > from) TRY(fn(j, (str){text.p + from, to - from}, where));
+        tok_ids_push(j->out, m.id);
         where = TOK_AFTER_SPECIAL;
         from = m.at + m.len;
         if (flags & TOK_STRIPS_RIGHT)
             from += spaces_at_front((str){text.p + from, text.len - from});
     }
     if (from == text.len) return RZ_OK;
-    return fn(t, (str){text.p + from, text.len - from}, where, all, out, e);
+    return fn(j, (str){text.p + from, text.len - from}, where);
 }
 
-static status encode_plain(const tok *t, str text, int where, bool all, tok_ids *out, err *e) {
-    (void)all;
-    if (!t->puts_space || str_starts(text, STR_LIT(" ")))
-        return t->kind->encode(t, text, where, out, e);
+static status encode_parted(const job *j, str text, int where) {
+    if (j->workers) return tok_encode_parts(j->t, text, where, j->workers, j->out, j->e);
+    return j->t->kind->encode(j->t, text, where, j->out, j->e);
+}
+
+static status encode_plain(const job *j, str text, int where) {
+    if (!j->t->puts_space || !where || str_starts(text, STR_LIT(" ")))
+        return encode_parted(j, text, where);
     buf copy = BUF_INIT;
     buf_char(&copy, ' ');
     buf_str(&copy, text);
-    const status s = copy.failed ? err_set(e, RZ_ENOMEM, "tokenizer: out of memory")
-                                 : t->kind->encode(t, buf_view(&copy), where, out, e);
+    const status s = copy.failed ? err_set(j->e, RZ_ENOMEM, "tokenizer: out of memory")
+                                 : encode_parted(j, buf_view(&copy), where);
     buf_free(&copy);
     return s;
 }
 
-static status encode_raw(const tok *t, str text, int where, bool all, tok_ids *out, err *e) {
-    if (!t->norm) return encode_parts(t, &t->normalized, encode_plain, text, where, all, out, e);
+static status encode_raw(const job *j, str text, int where) {
+    if (!j->t->norm) return encode_parts(j, &j->t->normalized, encode_plain, text, where);
     buf work[2] = {BUF_INIT, BUF_INIT};
-    text = tok_norm_apply(t->norm, text, work);
+    text = tok_norm_apply(j->t->norm, text, work);
     status s = RZ_OK;
-    if (work[0].failed || work[1].failed) s = err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
-    else s = encode_parts(t, &t->normalized, encode_plain, text, where, all, out, e);
+    if (work[0].failed || work[1].failed) s = err_set(j->e, RZ_ENOMEM, "tokenizer: out of memory");
+    else s = encode_parts(j, &j->t->normalized, encode_plain, text, where);
     buf_free(&work[0]);
     buf_free(&work[1]);
     return s;
 }
 
-status tok_encode(const tok *t, str text, int flags, tok_ids *out, err *e) {
-    const size_t before = out->n;
-    const bool around = flags & TOK_BOS;
-    for (int i = 0; around && i < t->n_before; i++) tok_ids_push(out, t->before[i]);
-    status s = encode_parts(t, &t->specials, encode_raw, text, TOK_AT_START | TOK_AFTER_SPECIAL,
-                            flags & TOK_SPECIAL, out, e);
-    for (int i = 0; around && i < t->n_after; i++) tok_ids_push(out, t->after[i]);
-    if (s >= 0 && out->failed) s = err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
-    if (s < 0) out->n = before;
+static status encode_all(const job *j, str text, int where, bool around) {
+    const size_t before = j->out->n;
+    for (int i = 0; around && i < j->t->n_before; i++) tok_ids_push(j->out, j->t->before[i]);
+    status s = encode_parts(j, &j->t->specials, encode_raw, text, where);
+    for (int i = 0; around && i < j->t->n_after; i++) tok_ids_push(j->out, j->t->after[i]);
+    if (s >= 0 && j->out->failed) s = err_set(j->e, RZ_ENOMEM, "tokenizer: out of memory");
+    if (s < 0) j->out->n = before;
     return s;
+}
+
+status tok_encode_with(const tok *t, str text, const tok_encode_options *o, tok_ids *out, err *e) {
+    const job j = job_of(t, o, out, e);
+    return encode_all(&j, text, TOK_AT_START | TOK_AFTER_SPECIAL, o->flags & TOK_BOS);
+}
+
+status tok_encode_rest(const tok *t, str text, const tok_encode_options *o, tok_ids *out, err *e) {
+    const job j = job_of(t, o, out, e);
+    return encode_all(&j, text, 0, false);
+}
+
+status tok_encode(const tok *t, str text, int flags, tok_ids *out, err *e) {
+    return tok_encode_with(t, text, &(tok_encode_options){flags, NULL, 0, NULL}, out, e);
+}
+
+/* Does a special token of the set lie across the cut, or end at it? */
+static bool touches_special(const tok_special_set *set, str text, size_t cut, tok_wanted wanted) {
+    size_t from = cut > set->longest ? cut - set->longest : 0;
+    const size_t to = text.len - cut > set->longest ? cut + set->longest : text.len;
+    tok_special_match m;
+    for (; tok_special_find(set, (str){text.p, to}, from, wanted, &m) && m.at < cut;
+         from = m.at + 1)
+        if (m.at + m.len >= cut) return true;
+    return false;
+}
+
+/* Normalization leaves ASCII white space alone and makes nothing of it and a
+ * letter before it; other rewriting may look further than a cut allows. */
+static bool norm_is_local(const tok_norm *n) {
+    for (size_t i = 0; n && i < n->n; i++)
+        if (n->step[i].op != NORM_OP_FORM) return false;
+    return true;
+}
+
+size_t tok_cut(const tok *t, str text, size_t from, const tok_encode_options *o) {
+    const tok_wanted wanted = {o->flags & TOK_SPECIAL, o->special, o->n_special};
+    if (!t->kind->cut || !norm_is_local(t->norm)) return text.len;
+    for (;; from++) {
+        from = t->kind->cut(t, text, from);
+        if (from == text.len) return from;
+        if (t->norm && (unsigned char)text.p[from - 1] >= 0x80) continue;
+        if (!touches_special(&t->specials, text, from, wanted) &&
+            !touches_special(&t->normalized, text, from, wanted))
+            return from;
+    }
+}
+
+size_t tok_longest_special(const tok *t) {
+    const size_t a = t->specials.longest, b = t->normalized.longest;
+    return a > b ? a : b;
+}
+
+const int32_t *tok_before(const tok *t, size_t *n) {
+    *n = t->n_before;
+    return t->before;
+}
+
+const int32_t *tok_after(const tok *t, size_t *n) {
+    *n = t->n_after;
+    return t->after;
+}
+
+void tok_forget(tok *t) {
+    if (t->kind->forget) t->kind->forget(t->state);
 }
 
 static bool is_id(const tok *t, int32_t id) {

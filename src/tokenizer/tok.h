@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/pool.h"
 #include "base/str.h"
 #include "format/tensor_file.h"
 
@@ -29,6 +30,10 @@ status tok_open_gguf(tok **out, const tensor_file *f, err *e);
 /* What belongs to a model: of a checkpoint folder the first of tokenizer.json, tekken.json and
  * tokenizer.model; else the metadata as above. *out = NULL and RZ_OK when there is nothing. */
 status tok_open_model(tok **out, const tensor_file *f, err *e);
+/* A name ("cl100k_base") or a path: what holds a slash or ends in a suffix of three letters or more
+ * (".gguf", ".json", ".tiktoken", ".model") is a path. Names are looked for in $REALIZAR_VOCAB_DIR,
+ * then in $XDG_DATA_HOME/realizar/vocabs, which is ~/.local/share/realizar/vocabs by default. */
+status tok_open_any(tok **out, const char *what, err *e);
 /* A tokenizer file of any kind, known by its content: GGUF, tokenizer.json, tekken.json,
  * SentencePiece, .tiktoken (by its name, see tok_named.h). */
 status tok_open(tok **out, const char *path, err *e);
@@ -42,6 +47,31 @@ status tok_save_tiktoken(const tok *t, const char *path, err *e);
 
 /* Append the ids of `text` (any bytes). `flags` are TOK_... */
 status tok_encode(const tok *t, str text, int flags, tok_ids *out, err *e);
+
+/* The same with a chosen set of special tokens, and on the threads of a pool: a
+ * long text is cut where no token can cross, so the ids are the same. */
+typedef struct tok_encode_options {
+    int flags;
+    const int32_t *special; /* [n_special] recognised besides; not used with TOK_SPECIAL */
+    size_t n_special;
+    pool *workers; /* or NULL */
+} tok_encode_options;
+status tok_encode_with(const tok *t, str text, const tok_encode_options *o, tok_ids *out, err *e);
+/* Many texts, ids[i] for text[i] (they begin empty). On failure all lists are
+ * empty and *failed, unless NULL, is the first text that has one. */
+status tok_encode_batch(const tok *t, const str *text, size_t n, const tok_encode_options *o,
+                        tok_ids *ids, size_t *failed, err *e);
+/* The next place at or behind `from` where a text may be cut so that the parts'
+ * ids in a row are the whole's; text.len when there is none. Every part but the
+ * first is encoded by tok_encode_rest. */
+size_t tok_cut(const tok *t, str text, size_t from, const tok_encode_options *o);
+status tok_encode_rest(const tok *t, str text, const tok_encode_options *o, tok_ids *out, err *e);
+size_t tok_longest_special(const tok *t); /* bytes */
+/* Ids around a text (BOS, EOS), in order. */
+const int32_t *tok_before(const tok *t, size_t *n);
+const int32_t *tok_after(const tok *t, size_t *n);
+/* Free what is remembered of earlier texts. No encoding may run. */
+void tok_forget(tok *t);
 
 size_t tok_size(const tok *t);
 const char *tok_kind(const tok *t);      /* "SentencePiece BPE" */

@@ -240,7 +240,36 @@ static status encode_bpe(const tok *t, str text, int where, tok_ids *out, err *e
     return out->failed ? err_set(e, RZ_ENOMEM, "tokenizer: out of memory") : RZ_OK;
 }
 
-static const tok_methods bpe_methods = {"byte-level BPE", encode_bpe, free_bpe};
+/* Is the character that ends at text.p[at] a letter beyond ASCII? */
+static bool letter_before(str text, size_t at) {
+    size_t from = at - 1;
+    while (from > 0 && at - from < 4 && ((unsigned char)text.p[from] & 0xC0) == 0x80) from--;
+    uint32_t cp;
+    const size_t n = utf8_decode((str){text.p + from, at - from}, &cp);
+    return n == at - from && cp != UTF8_BAD && char_class(cp) & CHAR_LETTER;
+}
+
+/* Every scanner ends a piece between a letter and the ASCII white space behind
+ * it, whatever stands further left or right. Of other splitters nothing is
+ * known. */
+static size_t cut_bpe(const tok *t, str text, size_t from) {
+    const bpe *b = t->state;
+    if (b->split.kind == SPLIT_NONE || b->split.kind == SPLIT_STAGES) return text.len;
+    for (size_t i = from > 0 ? from : 1; i < text.len; i++) {
+        const unsigned char space = (unsigned char)text.p[i], last = (unsigned char)text.p[i - 1];
+        if (space != ' ' && space != '\n') continue;
+        if (last < 0x80 ? char_class_low(last) & CHAR_LETTER : letter_before(text, i)) return i;
+    }
+    return text.len;
+}
+
+static void forget_bpe(void *state) {
+    bpe *b = state;
+    tok_cache_pool_clear(&b->caches);
+}
+
+static const tok_methods bpe_methods = {"byte-level BPE", encode_bpe, free_bpe, cut_bpe,
+                                        forget_bpe};
 
 status tok_bpe_init(tok *t, const merge_list *merges, const tok_bpe_options *o, err *e) {
     if (t->n > MERGE_MAX_SYMBOL)

@@ -50,6 +50,10 @@ typedef struct tok_methods {
      * asks out->failed. */
     status (*encode)(const tok *t, str text, int where, tok_ids *out, err *e);
     void (*free_state)(void *state); /* NULL state allowed */
+    /* The next place at or behind `from` where plain text may be cut in parts that are encoded with
+     * `where` 0 from the second on; text.len: none. NULL: never. */
+    size_t (*cut)(const tok *t, str text, size_t from);
+    void (*forget)(void *state); /* drop caches; or NULL */
 } tok_methods;
 
 struct rz_tokenizer {
@@ -75,6 +79,9 @@ struct rz_tokenizer {
     tensor_file *file;          /* owned, or NULL */
     arena mem;                  /* all arrays above except inside specials */
 };
+
+/* tok_many.c. Plain text in parts on the pool's threads; ids as from kind->encode. */
+status tok_encode_parts(const tok *t, str text, int where, pool *workers, tok_ids *out, err *e);
 
 /* tok_roles.c. Set TOK_IS_END by special ids and by the usual names among the texts in *x; what is
  * named so is a control token. */

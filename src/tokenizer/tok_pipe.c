@@ -46,7 +46,7 @@ status tok_pipe_init(tok *t, pre_step *step, size_t n_step, word_model m, err *e
         for (size_t i = 0; i < n_step; i++) re_free(step[i].re);
         return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     }
-    *p = (pipe_state){step, n_step, m, {m.name, encode_pipe, free_pipe}};
+    *p = (pipe_state){step, n_step, m, {m.name, encode_pipe, free_pipe, NULL, NULL}};
     t->state = p;
     t->kind = &p->methods;
     return RZ_OK;

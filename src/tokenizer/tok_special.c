@@ -34,6 +34,7 @@ void tok_special_sort(tok_special_set *s) {
     memset(s->any, 0, sizeof s->any);
     for (size_t i = 0; i < s->n; i++) {
         const unsigned char b = (unsigned char)s->entry[i].text.p[0];
+        if (s->entry[i].text.len > s->longest) s->longest = s->entry[i].text.len;
         s->first[b + 1]++;
         s->any[1][b] = true;
         s->has[1] = true;
@@ -42,6 +43,14 @@ void tok_special_sort(tok_special_set *s) {
         s->has[0] = true;
     }
     for (int b = 0; b < 256; b++) s->first[b + 1] += s->first[b];
+    for (int i = 0; i < 2; i++) {
+        int n = 0;
+        for (int b = 0; b < 256; b++) {
+            n += s->any[i][b];
+            if (s->any[i][b]) s->only[i] = b;
+        }
+        if (n != 1) s->only[i] = -1;
+    }
 }
 
 void tok_special_free(tok_special_set *s) {
@@ -59,13 +68,20 @@ static size_t lower(const tok_special_entry *e, size_t lo, size_t hi, size_t dep
     return lo;
 }
 
-static bool longest_at(const tok_special_set *s, str rest, bool all, tok_special_match *m) {
+static bool is_wanted(tok_wanted w, int32_t id) {
+    bool found = w.all;
+    for (size_t i = 0; i < w.n && !found; i++) found = w.id[i] == id;
+    return found;
+}
+
+static bool longest_at(const tok_special_set *s, str rest, tok_wanted wanted,
+                       tok_special_match *m) {
     const unsigned first = (unsigned char)rest.p[0];
     size_t lo = s->first[first], hi = s->first[first + 1], depth = 1;
     bool found = false;
     while (lo < hi) {
         for (; lo < hi && s->entry[lo].text.len == depth; lo++) {
-            if (!all && !s->entry[lo].always) continue;
+            if (!s->entry[lo].always && !is_wanted(wanted, s->entry[lo].id)) continue;
             m->len = depth;
             m->id = s->entry[lo].id;
             found = true;
@@ -82,16 +98,22 @@ static bool longest_at(const tok_special_set *s, str rest, bool all, tok_special
 bool tok_special_at(const tok_special_set *s, str text, tok_special_match *m) {
     if (text.len == 0 || !s->any[1][(unsigned char)text.p[0]]) return false;
     m->at = 0;
-    return longest_at(s, text, true, m);
+    return longest_at(s, text, (tok_wanted){true, NULL, 0}, m);
 }
 
-bool tok_special_find(const tok_special_set *s, str text, size_t from, bool all,
+bool tok_special_find(const tok_special_set *s, str text, size_t from, tok_wanted wanted,
                       tok_special_match *m) {
-    if (!s->has[all]) return false;
-    const bool *any = s->any[all];
+    const bool some = wanted.all || wanted.n;
+    if (!s->has[some]) return false;
+    const bool *any = s->any[some];
     for (size_t i = from; i < text.len; i++) {
+        if (s->only[some] >= 0) {
+            const char *at = memchr(text.p + i, s->only[some], text.len - i);
+            if (!at) return false;
+            i = (size_t)(at - text.p);
+        }
         if (!any[(unsigned char)text.p[i]]) continue;
-        if (!longest_at(s, (str){text.p + i, text.len - i}, all, m)) continue;
+        if (!longest_at(s, (str){text.p + i, text.len - i}, wanted, m)) continue;
         m->at = i;
         return true;
     }

@@ -402,7 +402,21 @@ static status encode_spm(const tok *t, str text, int where, tok_ids *out, err *e
 
 static void free_spm(void *state) { (void)state; } /* it lies in the tokenizer's arena */
 
-static const tok_methods spm_methods = {"SentencePiece BPE", encode_spm, free_spm};
+/* Words that are apart may be encoded apart, where unknown characters are not
+ * gathered over the border. */
+static size_t cut_spm(const tok *t, str text, size_t from) {
+    const spm *s = t->state;
+    bool apart = s->words_apart && !s->o.keeps_spaces;
+    for (int i = 0; i < 256 && apart; i++) apart = s->byte[i] >= 0;
+    if (!apart) return text.len;
+    for (size_t i = from > 0 ? from : 1; i < text.len; i++)
+        if (text.p[i] == ' ' && (unsigned char)text.p[i - 1] > ' ' &&
+            (unsigned char)text.p[i - 1] < 0x7F)
+            return i;
+    return text.len;
+}
+
+static const tok_methods spm_methods = {"SentencePiece BPE", encode_spm, free_spm, cut_spm, NULL};
 
 status tok_spm_init(tok *t, tok_index *x, const merge_list *merges, const tok_spm_options *o,
                     err *e) {

@@ -17,7 +17,7 @@ for word in --help -h help; do
 done
 commands=$(sed -n '/^Generate:/,/^Other:/s/^  \([a-z]*\) .*/\1/p' "$work/out")
 is "commands" "$(echo $commands)" \
-    "run generate serve health info tokenize decode logits vocab \
+    "run generate serve health info tokenize tokenizer decode logits vocab \
 quantize imatrix bench perplexity completion"
 version=$(sed -n 's/^#define RZ_VERSION_[A-Z]* *//p' include/realizar.h | paste -sd.)
 for word in --version -V; do
@@ -103,8 +103,8 @@ if command -v bash >/dev/null 2>&1; then
     try completion bash
     is "completion bash: option" "$(bash -c '. "$1"; COMP_WORDS=(realizar run --temp) COMP_CWORD=2
         _realizar; echo "${COMPREPLY[@]}"' bash "$work/out")" --temperature
-    is "completion bash: command" "$(bash -c '. "$1"; COMP_WORDS=(realizar tok) COMP_CWORD=1
-        _realizar; echo "${COMPREPLY[@]}"' bash "$work/out")" tokenize
+    is "completion bash: command" "$(bash -c '. "$1"; COMP_WORDS=(realizar dec) COMP_CWORD=1
+        _realizar; echo "${COMPREPLY[@]}"' bash "$work/out")" decode
 else
     skip "completion: no bash"
 fi

@@ -106,7 +106,7 @@ else
 fi
 refused "ids that are none" 2 "\"x\" is no token id" decode --demo --ids 1,x
 refused "ids twice" 2 "unexpected argument \"2\"" decode --demo --ids 1 2
-refused "two forms" 2 "--json and --ids: choose one" tokenize --demo x --json --ids
+refused "two forms" 2 "--color and --jsonl: choose one" tokenize --demo x --json --ids
 refused "two texts" 2 "two texts" tokenize --demo x --file "$work/text"
 refused "tokenize without model" 2 "no model" tokenize
 

@@ -1,0 +1,125 @@
+/* bench_tok.c - megabytes of text a second, per vocabulary.
+ *
+ *   bench_tok TEXT VOCABULARY ... [--rounds 7] [--threads N] [--load]
+ *
+ * Each round encodes the whole text once with empty caches (cold) and once more with those the
+ * round before left (warm), in turns over the vocabularies; medians are printed with the spread.
+ * With one thread, time is that thread's processor time, so that other work on the machine falls
+ * out as far as it can; with more it is the clock on the wall. --load adds how long opening the
+ * file takes and how much memory it leaves resident. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/os.h"
+#include "base/pool.h"
+#include "tokenizer/tok.h"
+
+enum { MOST_VOCABS = 32, MOST_ROUNDS = 99 };
+
+typedef struct row {
+    const char *path;
+    tok *t;
+    double load_ms, resident_mib;
+    double cold[MOST_ROUNDS], warm[MOST_ROUNDS];
+    size_t n_ids;
+} row;
+
+static int n_threads = 1;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(n_threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void fail(const err *e) {
+    fprintf(stderr, "bench_tok: %s\n", e->text);
+    exit(1);
+}
+
+static pool *workers;
+
+static double encode_once(row *r, str text) {
+    tok_ids ids = {0};
+    err e = {0};
+    const tok_encode_options o = {0, NULL, 0, workers};
+    const double start = now();
+    if (tok_encode_with(r->t, text, &o, &ids, &e) < 0) fail(&e);
+    const double seconds = now() - start;
+    r->n_ids = ids.n;
+    tok_ids_free(&ids);
+    return (double)text.len / seconds / 1e6;
+}
+
+static void open_row(row *r) {
+    err e = {0};
+    const uint64_t before = os_resident_bytes();
+    const double start = now();
+    if (tok_open(&r->t, r->path, &e) < 0) fail(&e);
+    r->load_ms = (now() - start) * 1e3;
+    r->resident_mib = ((double)os_resident_bytes() - (double)before) / (1 << 20);
+}
+
+static void print_row(row *r, int rounds, bool load) {
+    const char *slash = strrchr(r->path, '/');
+    qsort(r->cold, (size_t)rounds, sizeof *r->cold, by_value);
+    qsort(r->warm, (size_t)rounds, sizeof *r->warm, by_value);
+    printf("%-32s %8.1f %6.1f-%-6.1f %8.1f %6.1f-%-6.1f %10zu", slash ? slash + 1 : r->path,
+           r->cold[rounds / 2], r->cold[0], r->cold[rounds - 1], r->warm[rounds / 2], r->warm[0],
+           r->warm[rounds - 1], r->n_ids);
+    if (load) printf(" %9.1f %9.1f", r->load_ms, r->resident_mib);
+    printf("\n");
+}
+
+static void measure(row *rows, int n, str text, int rounds) {
+    for (int k = 0; k < rounds; k++)
+        for (int i = 0; i < n; i++) {
+            tok_forget(rows[i].t);
+            rows[i].cold[k] = encode_once(&rows[i], text);
+            rows[i].warm[k] = encode_once(&rows[i], text);
+        }
+}
+
+int main(int argc, char **argv) {
+    static row rows[MOST_VOCABS];
+    const char *text_path = NULL;
+    int n = 0, rounds = 7;
+    bool load = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--rounds") == 0 && i + 1 < argc) rounds = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) n_threads = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--load") == 0) load = true;
+        else if (!text_path) text_path = argv[i];
+        else if (n < MOST_VOCABS) rows[n++].path = argv[i];
+    }
+    if (n == 0 || rounds < 1 || rounds > MOST_ROUNDS || n_threads < 1) {
+        fprintf(stderr,
+                "usage: bench_tok TEXT VOCABULARY ... [--rounds N] [--threads N] [--load]\n");
+        return 2;
+    }
+    err e = {0};
+    char *text = NULL;
+    size_t len = 0;
+    if (os_read_file(text_path, (size_t)1 << 32, &text, &len, &e) < 0) fail(&e);
+    if (n_threads > 1 && pool_new(&workers, n_threads, &e) < 0) fail(&e);
+    for (int i = 0; i < n; i++) open_row(&rows[i]);
+    measure(rows, n, (str){text, len}, rounds);
+    printf("%zu bytes, %d thread%s, medians of %d rounds, MB/s\n", len, n_threads,
+           n_threads > 1 ? "s" : "", rounds);
+    printf("%-32s %8s %13s %8s %13s %10s%s\n", "", "cold", "", "warm", "", "ids",
+           load ? "   load ms       MiB" : "");
+    for (int i = 0; i < n; i++) {
+        print_row(&rows[i], rounds, load);
+        tok_close(rows[i].t);
+    }
+    pool_free(workers);
+    free(text);
+    return 0;
+}
