@@ -25,6 +25,18 @@ void tok_ids_push(tok_ids *l, int32_t id) {
     l->p[l->n++] = id;
 }
 
+bool tok_ids_room(tok_ids *l, size_t more) {
+    if (l->cap - l->n >= more) return true;
+    if (l->failed) return false;
+    const size_t cap = l->cap * 2 > l->n + more ? l->cap * 2 : l->n + more + 64;
+    int32_t *p = mem_resize(l->p, cap, sizeof *p);
+    l->failed |= !p;
+    if (!p) return false;
+    l->p = p;
+    l->cap = cap;
+    return true;
+}
+
 void tok_ids_free(tok_ids *l) {
     mem_free(l->p);
     *l = (tok_ids){0};

@@ -21,6 +21,7 @@ typedef struct tok_ids {
     bool failed;
 } tok_ids;
 void tok_ids_push(tok_ids *l, int32_t id);
+bool tok_ids_room(tok_ids *l, size_t more); /* for that many more; false: failed */
 void tok_ids_free(tok_ids *l);
 
 /* From the tokenizer.ggml.* metadata. *out = NULL and RZ_OK when the file has no tokenizer at all

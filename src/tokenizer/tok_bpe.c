@@ -62,18 +62,6 @@ static void free_bpe(void *state) {
 
 /* ---- encoding ---- */
 
-static bool make_room(tok_ids *out, size_t more) {
-    if (out->cap - out->n >= more) return true;
-    if (out->failed) return false;
-    size_t cap = out->cap * 2 > out->n + more ? out->cap * 2 : out->n + more + 64;
-    int32_t *p = mem_resize(out->p, cap, sizeof *p);
-    out->failed |= !p;
-    if (!p) return false;
-    out->p = p;
-    out->cap = cap;
-    return true;
-}
-
 /* Merge the bytes of a piece into e->w. */
 static void merge_bytes(encoder *c, const scan_byte *p, size_t len) {
     merge_work *w = &c->w;
@@ -85,7 +73,7 @@ static void merge_bytes(encoder *c, const scan_byte *p, size_t len) {
 static void encode_merged(encoder *c, const scan_byte *p, size_t len) {
     merge_bytes(c, p, len);
     const int32_t unk = c->t->special[RZ_UNK];
-    if (!make_room(c->out, c->w.n)) return;
+    if (!tok_ids_room(c->out, c->w.n)) return;
     for (size_t i = 0; i < c->w.n; i++) {
         const uint32_t symbol = c->w.part[i].symbol;
         if (symbol != MERGE_NONE) c->out->p[c->out->n++] = (int32_t)symbol;
@@ -93,103 +81,45 @@ static void encode_merged(encoder *c, const scan_byte *p, size_t len) {
     }
 }
 
-/* A piece on its way: what is asked of the cache, and where it is. */
-typedef struct piece {
-    uint64_t key[2];
-    const scan_byte *p;
-    size_t len;
-    void *slot; /* NULL: no cache has it */
-} piece;
-
 enum { PIECES = 32 };
 
-/* The cache's lines are asked for long before they are needed: they are far away. */
-static inline void prepare(const encoder *c, piece *x, const scan_byte *p, size_t len) {
-    x->p = p;
-    x->len = len;
-    x->slot = NULL;
-    if (!c->cache || len > CACHE_LONG) return;
-    if (len <= CACHE_SHORT) {
-        tok_cache_key(p, len, c->limit, x->key);
-        x->slot = tok_cache_short(c->cache, x->key);
-    } else {
-        x->slot = tok_cache_long(c->cache, p, len);
-    }
-    __builtin_prefetch(x->slot);
-}
-
-static inline bool use_short(encoder *c, const piece *x) {
-    cache_short *s = x->slot;
-    if (s->lo != x->key[0] || s->hi != x->key[1]) {
-        s++;
-        if (s->lo != x->key[0] || s->hi != x->key[1]) return false;
-    }
-    int32_t *to = c->out->p + c->out->n;
-    for (int i = 0; i < CACHE_SHORT_IDS; i++) to[i] = tok_cache_id(s->id + 3 * i);
-    c->out->n += s->n;
-    return true;
-}
-
-static bool use_long(encoder *c, const piece *x) {
-    const cache_long *l = x->slot;
-    if (l->len != x->len || memcmp(l->piece, x->p, x->len) != 0) return false;
-    int32_t *to = c->out->p + c->out->n;
-    for (int i = 0; i < l->n; i++) to[i] = tok_cache_id(l->id + 3 * i);
-    c->out->n += l->n;
-    return true;
-}
-
-static void remember(const piece *x, const int32_t *id, size_t n) {
-    if (!x->slot || n == 0) return;
-    if (x->len <= CACHE_SHORT && n <= CACHE_SHORT_IDS) {
-        cache_short *s = x->slot; /* the newer of two comes first */
-        s[1] = s[0];
-        s[0] = (cache_short){x->key[0], x->key[1], {0}, (uint8_t)n};
-        tok_cache_pack(s->id, id, n);
-    } else if (x->len > CACHE_SHORT && n <= CACHE_LONG_IDS) {
-        cache_long *l = x->slot;
-        memcpy(l->piece, x->p, x->len);
-        tok_cache_pack(l->id, id, n);
-        l->len = (uint8_t)x->len;
-        l->n = (uint8_t)n;
-    }
-}
-
 /* A piece no cache knows. */
-static void encode_new(encoder *c, const piece *x) {
+static void encode_new(encoder *c, const cache_probe *x) {
     const size_t before = c->out->n;
     size_t n = 0;
     if (x->len <= WALK_MOST) {
-        if (!make_room(c->out, x->len)) return;
+        if (!tok_ids_room(c->out, x->len)) return;
         n = tok_walk_encode(&c->b->walk, x->p, x->len, c->cache ? c->cache->pair : NULL,
                             c->out->p + before);
         c->out->n += n;
     }
     if (n == 0) encode_merged(c, x->p, x->len);
-    if (!c->out->failed && !c->w.failed) remember(x, c->out->p + before, c->out->n - before);
+    if (!c->out->failed && !c->w.failed) tok_cache_put(x, c->out->p + before, c->out->n - before);
 }
 
-static void encode_pieces(encoder *c, const piece *x, size_t n) {
+static void encode_pieces(encoder *c, const cache_probe *x, size_t n) {
     for (size_t i = 0; i < n; i++, x++) {
         tok_ids *out = c->out;
-        if (out->cap - out->n < CACHE_LONG_IDS && !make_room(out, CACHE_LONG_IDS)) return;
-        if (x->slot && (x->len <= CACHE_SHORT ? use_short(c, x) : use_long(c, x))) continue;
+        if (out->cap - out->n < CACHE_LONG_IDS && !tok_ids_room(out, CACHE_LONG_IDS)) return;
+        const size_t known = tok_cache_get(x, out->p + out->n);
+        out->n += known;
+        if (known) continue;
         encode_new(c, x);
         if (c->out->failed || c->w.failed) return;
     }
 }
 
-#define PIECE_LOOP(name, SCAN)                                               \
-    static void name(encoder *c, const scan_byte *p, const scan_byte *end) { \
-        piece some[PIECES];                                                  \
-        while (p < end && !c->out->failed && !c->w.failed) {                 \
-            size_t n = 0;                                                    \
-            for (const scan_byte *q; n < PIECES && p < end; p = q) {         \
-                q = SCAN;                                                    \
-                prepare(c, &some[n++], p, (size_t)(q - p));                  \
-            }                                                                \
-            encode_pieces(c, some, n);                                       \
-        }                                                                    \
+#define PIECE_LOOP(name, SCAN)                                                     \
+    static void name(encoder *c, const scan_byte *p, const scan_byte *end) {       \
+        cache_probe some[PIECES];                                                  \
+        while (p < end && !c->out->failed && !c->w.failed) {                       \
+            size_t n = 0;                                                          \
+            for (const scan_byte *q; n < PIECES && p < end; p = q) {               \
+                q = SCAN;                                                          \
+                tok_cache_ask(c->cache, p, (size_t)(q - p), c->limit, &some[n++]); \
+            }                                                                      \
+            encode_pieces(c, some, n);                                             \
+        }                                                                          \
     }
 PIECE_LOOP(loop_cl100k, scan_cl100k(p, end, 3))
 PIECE_LOOP(loop_qwen2, scan_cl100k(p, end, 1))
@@ -204,8 +134,8 @@ static void loop_stages(encoder *c, const scan_byte *p, const scan_byte *end) {
     const scan_byte *from = p;
     c->failed = tok_split_all(&c->b->split, (str){(const char *)p, (size_t)(end - p)}, &ends, c->e);
     for (size_t i = 0; c->failed >= 0 && i < ends.n && !c->out->failed && !c->w.failed; i++) {
-        piece one;
-        prepare(c, &one, from, (size_t)(p + ends.end[i] - from));
+        cache_probe one;
+        tok_cache_ask(c->cache, from, (size_t)(p + ends.end[i] - from), c->limit, &one);
         encode_pieces(c, &one, 1);
         from = p + ends.end[i];
     }

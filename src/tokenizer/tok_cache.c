@@ -50,3 +50,28 @@ void tok_cache_give(tok_cache_pool *p, tok_cache *c) {
 void tok_cache_pool_clear(tok_cache_pool *p) {
     for (int i = 0; i < CACHE_POOL; i++) free_cache(atomic_exchange(&p->slot[i], NULL));
 }
+
+static void pack(uint8_t *packed, const int32_t *id, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t v = (uint32_t)id[i];
+        packed[3 * i] = (uint8_t)v;
+        packed[3 * i + 1] = (uint8_t)(v >> 8);
+        packed[3 * i + 2] = (uint8_t)(v >> 16);
+    }
+}
+
+void tok_cache_put(const cache_probe *x, const int32_t *id, size_t n) {
+    if (!x->slot || n == 0) return;
+    if (x->len <= CACHE_SHORT && n <= CACHE_SHORT_IDS) {
+        cache_short *s = x->slot; /* the newer of two comes first */
+        s[1] = s[0];
+        s[0] = (cache_short){x->key[0], x->key[1], {0}, (uint8_t)n};
+        pack(s->id, id, n);
+    } else if (x->len > CACHE_SHORT && n <= CACHE_LONG_IDS) {
+        cache_long *l = x->slot;
+        memcpy(l->piece, x->p, x->len);
+        pack(l->id, id, n);
+        l->len = (uint8_t)x->len;
+        l->n = (uint8_t)n;
+    }
+}

@@ -50,15 +50,6 @@ static inline int32_t tok_cache_id(const uint8_t *packed) {
     return (int32_t)(packed[0] | (uint32_t)packed[1] << 8 | (uint32_t)packed[2] << 16);
 }
 
-static inline void tok_cache_pack(uint8_t *packed, const int32_t *id, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t v = (uint32_t)id[i];
-        packed[3 * i] = (uint8_t)v;
-        packed[3 * i + 1] = (uint8_t)(v >> 8);
-        packed[3 * i + 2] = (uint8_t)(v >> 16);
-    }
-}
-
 /* Caches at rest; any number of threads. Zeroed is empty. */
 typedef struct tok_cache_pool {
     _Atomic(tok_cache *) slot[CACHE_POOL];
@@ -99,5 +90,53 @@ static inline cache_short *tok_cache_short(const tok_cache *c, const uint64_t ke
 static inline cache_long *tok_cache_long(const tok_cache *c, const unsigned char *p, size_t len) {
     return &c->wide[map_hash((const char *)p, len, 0) & (CACHE_LONG_SLOTS - 1)];
 }
+
+/* A piece on its way: what is asked of the cache, and where it is. */
+typedef struct cache_probe {
+    uint64_t key[2];
+    const unsigned char *p;
+    size_t len;
+    void *slot; /* NULL: no cache has it */
+} cache_probe;
+
+/* The cache's lines are asked for long before they are needed: they are far away. `c` may be NULL;
+ * `limit` as above. */
+static inline void tok_cache_ask(const tok_cache *c, const unsigned char *p, size_t len,
+                                 const unsigned char *limit, cache_probe *x) {
+    x->p = p;
+    x->len = len;
+    x->slot = NULL;
+    if (!c || len > CACHE_LONG) return;
+    if (len <= CACHE_SHORT) {
+        tok_cache_key(p, len, limit, x->key);
+        x->slot = tok_cache_short(c, x->key);
+    } else {
+        x->slot = tok_cache_long(c, p, len);
+    }
+    __builtin_prefetch(x->slot);
+}
+
+static inline size_t tok_cache_get_short(const cache_probe *x, int32_t *out) {
+    const cache_short *s = x->slot;
+    if (s->lo != x->key[0] || s->hi != x->key[1]) {
+        s++;
+        if (s->lo != x->key[0] || s->hi != x->key[1]) return 0;
+    }
+    for (int i = 0; i < CACHE_SHORT_IDS; i++) out[i] = tok_cache_id(s->id + 3 * i);
+    return s->n;
+}
+
+/* The ids of the piece; 0: not known. `out` has room for CACHE_LONG_IDS. */
+static inline size_t tok_cache_get(const cache_probe *x, int32_t *out) {
+    if (!x->slot) return 0;
+    if (x->len <= CACHE_SHORT) return tok_cache_get_short(x, out);
+    const cache_long *l = x->slot;
+    if (l->len != x->len || memcmp(l->piece, x->p, x->len) != 0) return 0;
+    for (int i = 0; i < l->n; i++) out[i] = tok_cache_id(l->id + 3 * i);
+    return l->n;
+}
+
+/* Remember its ids, where there is a place for as many. */
+void tok_cache_put(const cache_probe *x, const int32_t *id, size_t n);
 
 #endif

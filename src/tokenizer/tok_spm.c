@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "tokenizer/tok_cache.h"
 #include "tokenizer/tok_impl.h"
 #include "unicode/utf8.h"
 
@@ -24,6 +25,8 @@ typedef struct spm {
     uint32_t space;    /* symbol of U+2581 */
     bool words_apart;  /* see above */
     int32_t byte[256]; /* -1: no such token */
+    bool all_bytes;    /* there is one for each: nothing is unknown */
+    tok_cache_pool caches;
     tok_spm_options o;
 } spm;
 
@@ -234,6 +237,8 @@ static void find_bytes(spm *s, const tok *t) {
         const int b = tok_byte_named(t->piece[id]);
         if (b >= 0 && s->byte[b] < 0) s->byte[b] = (int32_t)id;
     }
+    s->all_bytes = true;
+    for (int i = 0; i < 256; i++) s->all_bytes &= s->byte[i] >= 0;
 }
 
 /* A file without token types still means bytes by "<0x0A>". */
@@ -298,9 +303,10 @@ typedef struct encoder {
     const spm *s;
     str text;
     tok_ids *out;
-    int bad_byte;  /* a byte that no token can express, or -1 */
-    bool last_unk; /* the last id was made of unknown characters */
-    merge_work w;  /* the word so far */
+    tok_cache *cache; /* of words; or NULL */
+    int bad_byte;     /* a byte that no token can express, or -1 */
+    bool last_unk;    /* the last id was made of unknown characters */
+    merge_work w;     /* the word so far */
 } encoder;
 
 static void emit_bytes(encoder *c, str bytes) {
@@ -336,27 +342,74 @@ static void flush_word(encoder *c, size_t end) {
     w->n = 0;
 }
 
-static void add_text(encoder *c) {
+/* Add the characters of [from, to) to the word. */
+static void add_chars(encoder *c, size_t from, size_t to) {
     const spm *s = c->s;
-    bool after_space = c->w.n > 0;
-    size_t i = 0;
-    while (i < c->text.len && !c->w.failed) {
+    for (size_t i = from; i < to && !c->w.failed;) {
         uint32_t cp = (unsigned char)c->text.p[i];
         size_t len = 1;
         if (cp == ' ' && !s->o.keeps_spaces) cp = SPACE;
         else if (cp >= 0x80) len = utf8_decode((str){c->text.p + i, c->text.len - i}, &cp);
-        const bool is_space = cp == SPACE;
-        if (is_space && c->w.n && (s->o.splits_spaces || (s->words_apart && !after_space)))
-            flush_word(c, i);
         merge_work_add(&c->w,
-                       is_space         ? s->space
+                       cp == SPACE      ? s->space
                        : cp == UTF8_BAD ? MERGE_NONE
                                         : find_char(s, cp),
                        i);
-        after_space = is_space;
         i += len;
     }
-    if (c->w.n) flush_word(c, i);
+}
+
+/* Bytes of the space at text.p[i], 0: something else. */
+static inline size_t space_at(const encoder *c, size_t i) {
+    const unsigned char b = (unsigned char)c->text.p[i];
+    if (b == ' ') return !c->s->o.keeps_spaces;
+    if (b != 0xE2) return 0;
+    return str_starts((str){c->text.p + i, c->text.len - i}, STR_LIT("\u2581")) ? 3 : 0;
+}
+
+/* Where the word that begins at `from` ends: before the first space behind something else, or
+ * before any space. */
+static size_t word_end(const encoder *c, size_t from) {
+    bool text = c->s->o.splits_spaces;
+    size_t i = from;
+    while (i < c->text.len) {
+        const size_t space = space_at(c, i);
+        if (space && text && i > from) break;
+        text |= !space;
+        i += space ? space : 1;
+    }
+    return i;
+}
+
+/* A word by itself; what is in c->w already stands before it. */
+static void encode_word(encoder *c, size_t from, size_t to) {
+    const unsigned char *p = (const unsigned char *)c->text.p;
+    cache_probe x;
+    tok_ids *out = c->out;
+    tok_cache_ask(c->w.n ? NULL : c->cache, p + from, to - from, p + c->text.len, &x);
+    if (x.slot) {
+        if (!tok_ids_room(out, CACHE_LONG_IDS)) return;
+        const size_t known = tok_cache_get(&x, out->p + out->n);
+        out->n += known;
+        if (known) return;
+    }
+    const size_t before = out->n;
+    add_chars(c, from, to);
+    flush_word(c, to);
+    if (!out->failed && !c->w.failed) tok_cache_put(&x, out->p + before, out->n - before);
+}
+
+static void add_text(encoder *c) {
+    if (!c->s->words_apart && !c->s->o.splits_spaces) {
+        add_chars(c, 0, c->text.len);
+        flush_word(c, c->text.len);
+        return;
+    }
+    for (size_t i = 0, to; i < c->text.len && !c->w.failed && !c->out->failed; i = to) {
+        to = word_end(c, i);
+        encode_word(c, i, to);
+    }
+    if (c->w.n) flush_word(c, c->text.len);
 }
 
 static bool wants_prefix(const spm *s, str text, int where) {
@@ -384,6 +437,8 @@ static status encode_spm(const tok *t, str text, int where, tok_ids *out, err *e
     c.s = t->state;
     c.text = text;
     c.out = out;
+    spm *shared = t->state;
+    c.cache = shared->all_bytes ? tok_cache_take(&shared->caches) : NULL;
     c.bad_byte = -1;
     c.last_unk = false;
     merge_work_init(&c.w);
@@ -391,6 +446,7 @@ static status encode_spm(const tok *t, str text, int where, tok_ids *out, err *e
     add_text(&c);
     const bool failed = c.w.failed;
     merge_work_free(&c.w);
+    tok_cache_give(&shared->caches, c.cache);
     if (failed) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     if (c.bad_byte >= 0)
         return err_set(e, RZ_EINVAL,
@@ -400,15 +456,17 @@ static status encode_spm(const tok *t, str text, int where, tok_ids *out, err *e
     return RZ_OK;
 }
 
-static void free_spm(void *state) { (void)state; } /* it lies in the tokenizer's arena */
+/* The rest lies in the tokenizer's arena. */
+static void forget_spm(void *state) {
+    spm *s = state;
+    if (s) tok_cache_pool_clear(&s->caches);
+}
 
 /* Words that are apart may be encoded apart, where unknown characters are not
  * gathered over the border. */
 static size_t cut_spm(const tok *t, str text, size_t from) {
     const spm *s = t->state;
-    bool apart = s->words_apart && !s->o.keeps_spaces;
-    for (int i = 0; i < 256 && apart; i++) apart = s->byte[i] >= 0;
-    if (!apart) return text.len;
+    if (!s->words_apart || s->o.keeps_spaces || !s->all_bytes) return text.len;
     for (size_t i = from > 0 ? from : 1; i < text.len; i++)
         if (text.p[i] == ' ' && (unsigned char)text.p[i - 1] > ' ' &&
             (unsigned char)text.p[i - 1] < 0x7F)
@@ -416,7 +474,8 @@ static size_t cut_spm(const tok *t, str text, size_t from) {
     return text.len;
 }
 
-static const tok_methods spm_methods = {"SentencePiece BPE", encode_spm, free_spm, cut_spm, NULL};
+static const tok_methods spm_methods = {"SentencePiece BPE", encode_spm, forget_spm, cut_spm,
+                                        forget_spm};
 
 status tok_spm_init(tok *t, tok_index *x, const merge_list *merges, const tok_spm_options *o,
                     err *e) {
