@@ -496,6 +496,17 @@ static void test_latent_caches_batch_and_come_back(void) {
     check_family("gguf-deepseek2-v3", &opt, "4 pages, preempting");
 }
 
+/* Texts grow from one rotation into the other beside texts that are there already. */
+static void test_rotation_by_length_batches_and_comes_back(void) {
+    rz_engine_options opt = RZ_ENGINE_INIT;
+    opt.kv = RZ_KV_F32;
+    check_family("hf-phi3-longrope", &opt, "together");
+    opt.batch_tokens = 5;
+    check_family("hf-phi3-longrope", &opt, "batches of 5 rows");
+    opt.kv_bytes = 4 * 32 * 2 * 64 * sizeof(float); /* 4 pages of 2 layers, 2 heads of 16 */
+    check_family("hf-phi3-longrope", &opt, "4 pages, preempting");
+}
+
 void suite_engine(void) {
     RUN(test_batches_change_no_token);
     RUN(test_tokens_take_no_memory);
@@ -508,5 +519,6 @@ void suite_engine(void) {
     RUN(test_generate_is_one_call);
     RUN(test_recurrent_models_batch_and_come_back);
     RUN(test_latent_caches_batch_and_come_back);
+    RUN(test_rotation_by_length_batches_and_comes_back);
     RUN(test_engine_survives_no_memory);
 }

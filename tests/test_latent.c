@@ -207,7 +207,7 @@ static void naive_row(const timeline *t, const latent_config *a, kv_type type, u
 /* Feed rows first..first+n-1 of a timeline as one span. */
 static void feed(bench *b, cache *c, uint32_t seq, const latent_config *a, timeline *t,
                  uint32_t first, uint32_t n) {
-    const row_span s = {0, n, first, c->page[seq], NULL};
+    const row_span s = {0, n, first, c->page[seq], NULL, false};
     const size_t row = (size_t)first * a->H;
     ops_cpu_latent_write(b->o, &c->kv, a, t->latent + (size_t)first * a->rank,
                          t->k + (size_t)first * a->rope, &s, 1);
@@ -296,7 +296,7 @@ static void test_sequences_in_one_step_do_not_mix(void) {
     for (uint32_t i = 0; i < 3; i++) {
         t[i] = new_timeline(&a, had[i] + more[i]);
         if (had[i]) feed(&b, &c, i, &a, &t[i], 0, had[i]);
-        span[i] = (row_span){row, more[i], had[i], c.page[i], NULL};
+        span[i] = (row_span){row, more[i], had[i], c.page[i], NULL, false};
         memcpy(all.latent + row * a.rank, t[i].latent + had[i] * a.rank,
                more[i] * a.rank * sizeof(float));
         memcpy(all.k + row * a.rope, t[i].k + had[i] * a.rope, more[i] * a.rope * sizeof(float));

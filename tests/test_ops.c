@@ -469,10 +469,12 @@ static void naive_row(const timeline *t, const attend_config *a, uint32_t pos, u
             dot += (double)t->q[((size_t)pos * a->H + h) * a->K + d] *
                    (double)t->k[((size_t)j * a->G + g) * a->K + d];
         s[j] = dot * (double)a->scale;
+        if (a->slope) s[j] -= (double)a->slope[h] * (pos - j);
         if (a->softcap > 0) s[j] = (double)a->softcap * tanh(s[j] / (double)a->softcap);
         most = fmax(most, s[j]);
     }
     for (uint32_t d = 0; d < a->K; d++) out[d] = 0;
+    if (a->sink) sum = exp((double)a->sink[h] - most);
     for (uint32_t j = lo; j <= pos; j++) {
         const double p = exp(s[j] - most);
         sum += p;
@@ -486,7 +488,7 @@ static void naive_row(const timeline *t, const attend_config *a, uint32_t pos, u
 /* Feed rows first..first+n-1 of a timeline as one span. */
 static void feed(bench *b, cache *c, uint32_t seq, const attend_config *a, timeline *t,
                  uint32_t first, uint32_t n) {
-    const row_span s = {0, n, first, c->page[seq], NULL};
+    const row_span s = {0, n, first, c->page[seq], NULL, false};
     const size_t kv = (size_t)first * a->G * a->K, q = (size_t)first * a->H * a->K;
     b->o->kv_write(b->o, &c->kv, 1, t->k + kv, t->v + kv, &s, 1);
     b->o->attend(b->o, t->out + q, t->q + q, &c->kv, 1, a, &s, 1);
@@ -529,6 +531,23 @@ static void check_attend(const attend_config *a, kv_type type, uint32_t n, uint3
     close_bench(&b3);
 }
 
+static void test_attention_with_slopes_and_sinks(void) {
+    static const float slope[6] = {0.5f, 0.25f, 0.125f, 0.0625f, 0.7f, 0.3f};
+    static const float sink[6] = {0.4f, -3.0f, 5.0f, 0.0f, -30.0f, 1.0f};
+    const attend_config shape[] = {
+        {.H = 4, .G = 4, .K = 16, .scale = 0.25f, .slope = slope},
+        {.H = 6, .G = 3, .K = 12, .scale = 0.3f, .slope = slope, .window = 20},
+        {.H = 4, .G = 2, .K = 16, .scale = 0.25f, .sink = sink},
+        {.H = 6, .G = 1, .K = 32, .scale = 0.2f, .sink = sink, .window = 9, .slope = slope}};
+    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
+        check_attend(&shape[i], KV_F32, 1, 1);
+        check_attend(&shape[i], KV_F32, 70, 7);
+        check_attend(&shape[i], KV_F16, 97, 64);
+    }
+    check_attend(&shape[0], KV_F32, 1100, 500); /* more than one chunk of keys */
+    check_attend(&shape[2], KV_F32, 1100, 500);
+}
+
 static void test_attention_is_softmax_of_products(void) {
     static const struct {
         uint32_t H, G, K, window;
@@ -537,9 +556,12 @@ static void test_attention_is_softmax_of_products(void) {
                  {8, 1, 48, 0, 0},  {6, 2, 64, 40, 0},  {2, 1, 80, 0, 0}, {5, 1, 96, 33, 3.0f},
                  {4, 2, 128, 0, 0}, {2, 2, 256, 64, 0}, {40, 1, 16, 0, 0}};
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++) {
-        const attend_config a = {shape[i].H,      shape[i].G,
-                                 shape[i].K,      1.0f / sqrtf((float)shape[i].K),
-                                 shape[i].window, shape[i].softcap};
+        const attend_config a = {.H = shape[i].H,
+                                 .G = shape[i].G,
+                                 .K = shape[i].K,
+                                 .scale = 1.0f / sqrtf((float)shape[i].K),
+                                 .window = shape[i].window,
+                                 .softcap = shape[i].softcap};
         for (int type = KV_F32; type < KV_TYPE_COUNT; type++) {
             check_attend(&a, (kv_type)type, 1, 1);
             check_attend(&a, (kv_type)type, 33, 5);
@@ -549,7 +571,8 @@ static void test_attention_is_softmax_of_products(void) {
 }
 
 static void test_attention_over_several_chunks(void) {
-    const attend_config a = {4, 2, 16, 0.25f, 0, 0}, w = {2, 1, 16, 0.25f, 1500, 0};
+    const attend_config a = {.H = 4, .G = 2, .K = 16, .scale = 0.25f};
+    const attend_config w = {.H = 2, .G = 1, .K = 16, .scale = 0.25f, .window = 1500};
     check_attend(&a, KV_F32, 1100, 500);
     check_attend(&a, KV_Q8_0, 1100, 500);
     if (!test_thorough()) return;
@@ -559,7 +582,7 @@ static void test_attention_over_several_chunks(void) {
 }
 
 static void test_sequences_in_one_step_do_not_mix(void) {
-    const attend_config a = {4, 2, 32, 0.2f, 0, 0};
+    const attend_config a = {.H = 4, .G = 2, .K = 32, .scale = 0.2f};
     const size_t kv = (size_t)a.G * a.K, q = (size_t)a.H * a.K;
     bench b = open_bench(NULL, 2, 64, 128);
     cache c = open_cache(KV_F16, 2, a.G, a.K);
@@ -571,7 +594,7 @@ static void test_sequences_in_one_step_do_not_mix(void) {
     for (uint32_t i = 0; i < 3; i++) {
         t[i] = new_timeline(&a, had[i] + more[i]);
         if (had[i]) feed(&b, &c, i, &a, &t[i], 0, had[i]);
-        span[i] = (row_span){row, more[i], had[i], c.page[i], NULL};
+        span[i] = (row_span){row, more[i], had[i], c.page[i], NULL, false};
         memcpy(k + row * kv, t[i].k + had[i] * kv, more[i] * kv * sizeof *k);
         memcpy(v + row * kv, t[i].v + had[i] * kv, more[i] * kv * sizeof *v);
         memcpy(x + row * q, t[i].q + had[i] * q, more[i] * q * sizeof *x);
@@ -622,6 +645,7 @@ void suite_ops(void) {
     RUN(test_bias_and_gather);
     RUN(test_slab_layout_checks_sizes);
     RUN(test_attention_is_softmax_of_products);
+    RUN(test_attention_with_slopes_and_sinks);
     RUN(test_attention_over_several_chunks);
     RUN(test_sequences_in_one_step_do_not_mix);
 }

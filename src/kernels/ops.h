@@ -85,6 +85,7 @@ typedef struct row_span {
     uint32_t pos; /* of the first row */
     const uint32_t *page;
     float *state; /* of the sequence's recurrent layers (model.h says where each is), or NULL */
+    bool is_long; /* rotate as for a text beyond model.long_from tokens */
 } row_span;
 
 typedef struct attend_config {
@@ -92,6 +93,10 @@ typedef struct attend_config {
     float scale;      /* on q.k */
     uint32_t window;  /* keys j with pos - j < window count; 0 = all */
     float softcap;    /* c * tanh(s / c) on scaled scores; 0 = off */
+    /* [H] ALiBi: slope[h] * (j - pos) is added to scaled scores; or NULL */
+    const float *slope;
+    /* [H] a score that takes part in the softmax and has no value; or NULL */
+    const float *sink;
 } attend_config;
 
 /* ---- The table ---- */

@@ -44,7 +44,8 @@ typedef struct attend_call {
 /* One query row of a task. */
 typedef struct query {
     const float *q;
-    float *out, *sum;        /* the result; where the running chunk is summed */
+    float *out, *sum; /* the result; where the running chunk is summed */
+    uint32_t head;
     uint32_t key_lo, key_hi; /* reads these positions */
     float m, l;              /* of the running chunk */
     float all_m, all_l;      /* of the chunks joined in out */
@@ -83,6 +84,7 @@ static void collect(const attend_call *a, const row_span *s, uint32_t task, uint
             st->row[st->n++] = (query){
                 .q = a->q + at,
                 .out = a->out + at,
+                .head = *g * group + h0 + h,
                 .key_lo = cfg->window && end > cfg->window ? end - cfg->window : 0,
                 .key_hi = end,
             };
@@ -113,6 +115,18 @@ typedef struct page_view {
     kv_type type;
 } page_view;
 
+/* Scaled scores with what ALiBi (Press et al. 2022, arXiv 2108.12409) adds for the distance. */
+static void add_slopes(const attend_call *a, const page_rows *p, uint32_t at, float *s) {
+    for (uint32_t i = 0; i < p->n; i++) {
+        const float slope = a->a->slope[p->row[i]->head], scale = a->a->scale;
+        const int32_t first = (int32_t)at + 1 - (int32_t)p->row[i]->key_hi;
+        for (int32_t j = 0; j < KERN_PAGE; j++) {
+            float *score = s + i * KERN_PAGE + (uint32_t)j;
+            *score = *score * scale + slope * (float)(first + j);
+        }
+    }
+}
+
 static void tile_on_page(const attend_call *a, query *row, uint32_t n, uint32_t at,
                          const page_view *page) {
     const kern *k = a->c->k;
@@ -131,7 +145,8 @@ static void tile_on_page(const attend_call *a, query *row, uint32_t n, uint32_t 
         state.l[i] = p.row[i]->l;
     }
     k->scores(s, q, p.n, page->keys, page->type, K);
-    k->weights(s, p.n, p.lo, p.hi, a->a->scale, a->a->softcap, &state);
+    if (a->a->slope) add_slopes(a, &p, at, s);
+    k->weights(s, p.n, p.lo, p.hi, a->a->slope ? 1.0f : a->a->scale, a->a->softcap, &state);
     for (uint32_t i = 0, end; i < p.n; i = end) {
         for (end = i + 1; end < p.n && p.lo[end] == p.lo[i] && p.hi[end] == p.hi[i];) end++;
         k->values(sum + i, state.rescale + i, s + i * KERN_PAGE, end - i, page->values, page->type,
@@ -203,6 +218,15 @@ static void join(const attend_call *a, query *r) {
     r->started = true;
 }
 
+/* All chunks are joined: the sink is one more key, whose value is zero, behind all others. */
+static void finish(const attend_call *a, query *r) {
+    static const float zeros[KV_MAX_HEAD];
+    const uint32_t K = a->a->K;
+    if (a->a->sink)
+        a->c->k->merge(&r->all_m, &r->all_l, r->out, a->a->sink[r->head], 1.0f, zeros, K);
+    a->c->k->divide(r->out, r->all_l, K);
+}
+
 /* ---- Tasks ---- */
 
 static float *scratch_of(const attend_call *a, uint32_t thread) {
@@ -242,7 +266,7 @@ static void attend_task(void *ctx, uint32_t task, uint32_t thread) {
         for (uint32_t i = 0; i < st.n; i++)
             if (saw_keys(&st.row[i])) join(a, &st.row[i]);
     }
-    for (uint32_t i = 0; i < st.n; i++) a->c->k->divide(st.row[i].out, st.row[i].all_l, K);
+    for (uint32_t i = 0; i < st.n; i++) finish(a, &st.row[i]);
 }
 
 /* Sums of row i of a chunk that is a task: K floats, then m and l. */
@@ -291,7 +315,7 @@ static void join_task(void *ctx, uint32_t task, uint32_t thread) {
             r->l = r->sum[K + 1];
             if (saw_keys(r)) join(a, r);
         }
-        a->c->k->divide(r->out, r->all_l, K);
+        finish(a, r);
     }
 }
 

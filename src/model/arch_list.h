@@ -11,6 +11,8 @@
     X(gemma3)        \
     X(gpt2)          \
     X(gptneox)       \
-    X(falcon) X(mixtral) X(qwen2moe) X(qwen3moe) X(mamba) X(mamba2) X(phi3) X(deepseek2)
+    X(falcon)        \
+    X(bloom)         \
+    X(mixtral) X(qwen2moe) X(qwen3moe) X(mamba) X(mamba2) X(phi3) X(deepseek2)
 
 #endif

@@ -1,8 +1,8 @@
 /* arch_phi3.c - Phi-3 and Phi-4: a llama block with fused qkv and gate/up, halves rotated, and two
  * sets of frequencies.
  *
- * The long set holds for every position once the context in use is longer than the model was first
- * trained for; it is chosen when the context is, not in the middle of a text. */
+ * The long set holds for every position of a text once it is longer than the model was first
+ * trained for. Other engines choose it for GGUF files when they choose the context; so do we. */
 #include <math.h>
 
 #include "model/arch.h"
@@ -47,6 +47,7 @@ static status configure(model *m, str name, err *e) {
     TRY(divide(near, m, "rope_factors_short.weight", "short_factor", e));
     TRY(divide(far, m, "rope_factors_long.weight", "long_factor", e));
     near->half = far->half = 1;
+    m->long_by_length = m->file->config != NULL; /* GGUF files are run by context everywhere */
     float factor = m->file->config && m->long_from > 1 ? magnitude(m) : 1;
     const config_key key[] = {{"rope.scaling.attn_factor", NULL, KEY_F32, false, 0},
                               {NULL, NULL, KEY_F32, false, 0}};

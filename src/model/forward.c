@@ -16,6 +16,23 @@ static mix_fn *const mix[MIX_KIND_COUNT] = {[MIX_ATTN] = mix_attn,
                                             [MIX_MAMBA2] = mix_mamba2};
 static ffn_fn *const ffn[FFN_KIND_COUNT] = {[FFN_DENSE] = ffn_dense, [FFN_MOE] = ffn_moe};
 
+/* Cos and sin of every row: sequences beyond long_from may turn otherwise. */
+static void tabulate_ropes(ops *o, const model *m, step *s) {
+    for (int i = 0; i < MODEL_MAX_ROPES; i++) {
+        const uint32_t n = m->rope[i].n_rot;
+        if (!m->rope[i].inv_freq) continue;
+        for (uint32_t first = 0, next; first < s->n_span; first = next) {
+            const row_span *a = &s->span[first];
+            const bool far = a->is_long && m->rope_long[i].inv_freq;
+            uint32_t rows = 0;
+            for (next = first; next < s->n_span && s->span[next].is_long == a->is_long; next++)
+                rows += s->span[next].n_row;
+            o->rope_table(o, s->cs[i] + (size_t)a->first_row * n,
+                          far ? &m->rope_long[i] : &m->rope[i], s->pos + a->first_row, rows);
+        }
+    }
+}
+
 /* x[T,D] = embedding of the tokens, with whatever the family adds to it. */
 static void embed_tokens(ops *o, const model *m, step *s) {
     const uint32_t T = s->n_row, D = m->c.D;
@@ -25,8 +42,7 @@ static void embed_tokens(ops *o, const model *m, step *s) {
         o->add(o, s->x, s->t, (uint64_t)T * D);
     }
     if (m->norm_embed.gain) ops_norm(o, s->x, s->x, &m->norm_embed, T, D);
-    for (int i = 0; i < MODEL_MAX_ROPES; i++)
-        if (s->rope[i].inv_freq) o->rope_table(o, s->cs[i], &s->rope[i], s->pos, T);
+    tabulate_ropes(o, m, s);
 }
 
 /* x += branch, normalised and scaled where the family does. */
@@ -135,11 +151,8 @@ static int list_parts(scratch_part part[MAX_PARTS], step *s, const model *m) {
     return sizeof all / sizeof *all;
 }
 
-status step_init(step *s, const model *m, uint32_t context, uint32_t max_row, uint32_t max_logit,
-                 err *e) {
-    const bool is_long = m->long_from && context > m->long_from;
-    *s = (step){
-        .max_row = max_row, .max_logit = max_logit, .rope = is_long ? m->rope_long : m->rope};
+status step_init(step *s, const model *m, uint32_t max_row, uint32_t max_logit, err *e) {
+    *s = (step){.max_row = max_row, .max_logit = max_logit};
     scratch_part part[MAX_PARTS];
     size_t total = 0, at[MAX_PARTS];
     const int n = list_parts(part, s, m);

@@ -15,7 +15,6 @@ typedef struct step {
     const uint32_t *logit_row; /* [n_logit] rows whose logits somebody wants */
     uint32_t n_logit;
     const kv_slab *kv;
-    const rope_config *rope; /* [MODEL_MAX_ROPES], the model's for this length of context */
 
     /* Scratch, taken once for max_row rows. */
     uint32_t max_row, max_logit;
@@ -44,10 +43,8 @@ typedef struct step {
     size_t memory_bytes;
 } step;
 
-/* Take scratch for steps of up to max_row rows and max_logit rows of logits. `context` is the
- * longest any sequence may become: some models rotate otherwise when that is long. */
-status step_init(step *s, const model *m, uint32_t context, uint32_t max_row, uint32_t max_logit,
-                 err *e);
+/* Take scratch for steps of up to max_row rows and max_logit rows of logits. */
+status step_init(step *s, const model *m, uint32_t max_row, uint32_t max_logit, err *e);
 void step_done(step *s);
 
 /* Run the step. On return s->logits holds [n_logit, V]. Allocates nothing. */

@@ -21,9 +21,9 @@ void mix_attn(ops *o, const model *m, const layer *l, step *s, float *t_out, con
     if (l->v_bias) o->bias(o, s->v, l->v_bias, T, G * K);
     norm_heads(o, l, s->q, &l->q_norm, T, H);
     norm_heads(o, l, s->k, &l->k_norm, T, G);
-    if (l->rope < MODEL_MAX_ROPES && s->rope[l->rope].n_rot) {
-        o->rope(o, s->q, s->cs[l->rope], &s->rope[l->rope], T, H, K);
-        o->rope(o, s->k, s->cs[l->rope], &s->rope[l->rope], T, G, K);
+    if (l->rope < MODEL_MAX_ROPES && m->rope[l->rope].n_rot) {
+        o->rope(o, s->q, s->cs[l->rope], &m->rope[l->rope], T, H, K);
+        o->rope(o, s->k, s->cs[l->rope], &m->rope[l->rope], T, G, K);
     }
     const kv_slab kv = model_layer_cache(l, s->kv);
     o->kv_write(o, &kv, 0, s->k, s->v, s->span, s->n_span);

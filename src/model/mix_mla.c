@@ -30,7 +30,7 @@ void mix_mla(ops *o, const model *m, const layer *l, step *s, float *t_out, cons
     const head_rows turning = l->q_rope.data
                                   ? (head_rows){s->mla_rope, (size_t)H * c->rope, c->rope}
                                   : (head_rows){s->q + c->nope, plain.row, plain.head};
-    const rope_config *rope = &s->rope[l->rope];
+    const rope_config *rope = &m->rope[l->rope];
     o->rope(o, turning.x, s->cs[l->rope], rope, T, H, (uint32_t)turning.head);
     o->rope(o, s->mla_key, s->cs[l->rope], rope, T, 1, c->rope);
     o->flush(o, NULL);

@@ -66,6 +66,10 @@ kv_slab model_layer_cache(const layer *l, const kv_slab *all) {
     return one;
 }
 
+bool model_is_long(const model *m, uint32_t context, uint32_t n_token) {
+    return m->long_from && (m->long_by_length ? n_token : context) > m->long_from;
+}
+
 static status find_arch(model *m, str *name, err *e) {
     *name = (str){NULL, 0};
     if (m->file->config) {

@@ -80,9 +80,13 @@ typedef struct model {
     weight head;      /* [V,D]; embed again when the file has no output tensor */
     const float *head_bias;
     norm_weight norm_embed, norm_out;
+    const float *slope;                     /* [H] of ALiBi, or NULL */
     rope_config rope[MODEL_MAX_ROPES];      /* inv_freq NULL: not used */
-    rope_config rope_long[MODEL_MAX_ROPES]; /* instead, for a context beyond long_from tokens */
+    rope_config rope_long[MODEL_MAX_ROPES]; /* instead, for texts beyond long_from tokens */
     uint32_t long_from;                     /* 0: there is no such limit */
+    bool long_by_length;                    /* every text by its own length, from its first token on
+                                            once it has grown beyond; false: all texts alike, by
+                                            the context they may grow to */
     uint32_t cache_width;                   /* elements of cache a token takes, all layers */
     uint64_t cache_bytes[KV_TYPE_COUNT];    /* and their bytes in each type */
     bool float_cache;                       /* some layer cannot keep its cache in blocks */
@@ -99,6 +103,8 @@ status model_open(model **out, const tensor_file *f, err *e);
 void model_close(model *m);
 /* The cache of one layer as the attention operations want it: layer number 0 of the result. */
 kv_slab model_layer_cache(const layer *l, const kv_slab *all);
+/* Which rotation a text of n_token tokens has that may grow to `context`. */
+bool model_is_long(const model *m, uint32_t context, uint32_t n_token);
 /* Largest input width of any product: what a device's scratch must hold. */
 uint32_t model_max_cols(const model *m);
 

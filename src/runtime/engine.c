@@ -110,6 +110,10 @@ static void drain_inbox(engine *g) {
         for (size_t i = 0; i < n; i++) take_message(g, &msg[i]);
 }
 
+static bool is_long(const engine *g, const seq *q) {
+    return model_is_long(g->m, g->c.context, q->n_token);
+}
+
 /* Lay the planned rows out for forward(). */
 static void gather_step(engine *g) {
     step *s = &g->step;
@@ -117,7 +121,8 @@ static void gather_step(engine *g) {
     for (uint32_t i = 0; i < g->sched.n_running; i++) {
         seq *q = g->sched.running[i];
         if (q->n_row == 0) continue;
-        g->span[s->n_span++] = (row_span){s->n_row, q->n_row, q->n_done, q->kv.page, q->state};
+        g->span[s->n_span++] =
+            (row_span){s->n_row, q->n_row, q->n_done, q->kv.page, q->state, is_long(g, q)};
         for (uint32_t j = 0; j < q->n_row; j++, s->n_row++) {
             g->id[s->n_row] = q->tokens[q->n_done + j];
             g->pos[s->n_row] = q->n_done + j;
@@ -139,7 +144,9 @@ static void sample_step(engine *g) {
         q->n_row = 0;
         if (!q->wants_logits) continue;
         const float *logits = g->step.logits + (size_t)q->logit_at * g->m->c.V;
+        const bool was_long = is_long(g, q);
         seq_push(q, sampler_pick(&q->sampler, &g->scratch, logits, q->tokens, q->n_token));
+        q->again = is_long(g, q) != was_long;
         output++;
     }
     atomic_fetch_add(&g->prompt_tokens, prompt);
@@ -191,7 +198,7 @@ static status take_memory(engine *g, pool *workers, err *e) {
     TRY(kv_pool_init(&g->pages, g->m, c->kv, c->n_page, e));
     TRY(ssm_pool_init(&g->states, g->m->state_width, c->max_requests, e));
     TRY(sched_init(&g->sched, &g->pages, &g->states, c->batch_tokens, c->max_requests, e));
-    TRY(step_init(&g->step, g->m, c->context, c->batch_tokens, max_logit, e));
+    TRY(step_init(&g->step, g->m, c->batch_tokens, max_logit, e));
     TRY(sampler_scratch_init(&g->scratch, g->m->c.V, e));
     TRY(ops_cpu_new(&g->o, workers, c->batch_tokens, model_max_cols(g->m), e));
     g->id = mem_array(c->batch_tokens, sizeof *g->id);

@@ -127,7 +127,18 @@ static uint32_t prompt_budget(const sched *s, uint32_t streaming) {
     return budget < s->max_rows - streaming ? budget : s->max_rows - streaming;
 }
 
+/* Those that have to compute all again line up for it, the oldest first. */
+static void restart(sched *s) {
+    for (uint32_t i = s->n_running; i-- > 0;) {
+        seq *q = s->running[i];
+        if (!q->again) continue;
+        q->again = false;
+        preempt(s, i);
+    }
+}
+
 uint32_t sched_plan(sched *s) {
+    restart(s);
     admit(s);
     uint32_t rows = 0;
     for (uint32_t i = 0; i < s->n_running; i++) {

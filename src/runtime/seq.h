@@ -25,6 +25,7 @@ struct seq {
     detok detok;
     buf held; /* text that may be the beginning of a stop string */
     bool paused, ended;
+    bool again; /* what the cache holds has become useless: all tokens must run again */
     bool cut; /* a stop string ended it: nothing behind it is text any more */
     rz_finish why;
     uint64_t submitted_ns, admitted_ns, first_token_ns;

@@ -28,6 +28,7 @@ struct rz_session {
     kv_pool pages;
     kv_seq kv;
     step step;
+    bool is_long; /* which rotation the cache holds */
     sampler_scratch scratch;
     sampler sampler;
     uint64_t seed; /* the caller's, as last seen */
@@ -47,7 +48,7 @@ static status take_memory(session *s, pool *workers, kv_type kv, err *e) {
     const model_config *c = &s->m->c;
     TRY(kv_pool_init(&s->pages, s->m, kv, kv_pages_for(s->context), e));
     TRY(kv_seq_init(&s->kv, s->context, e));
-    TRY(step_init(&s->step, s->m, s->context, CHUNK, SCORE_CHUNK, e));
+    TRY(step_init(&s->step, s->m, CHUNK, SCORE_CHUNK, e));
     TRY(sampler_scratch_init(&s->scratch, c->V, e));
     TRY(ops_cpu_new(&s->o, workers, CHUNK, model_max_cols(s->m), e));
     s->tokens = mem_array(s->context, sizeof *s->tokens);
@@ -71,6 +72,7 @@ status session_new(session **out, const model *m, pool *workers, uint32_t contex
     if (!s) return err_set(e, RZ_ENOMEM, "session: out of memory");
     s->m = m;
     s->context = context;
+    s->is_long = model_is_long(m, context, 0);
     const status r = take_memory(s, workers, kv, e);
     if (r < 0) {
         session_free(s);
@@ -99,7 +101,7 @@ void session_free(session *s) {
 /* Run n rows from position n_token on; the last n_logit of them give logits. */
 static status run_chunk(session *s, const int32_t *ids, uint32_t n, uint32_t n_logit, err *e) {
     TRY(kv_reserve(&s->pages, &s->kv, s->n_token + n, e));
-    s->span = (row_span){0, n, s->n_token, s->kv.page, s->state};
+    s->span = (row_span){0, n, s->n_token, s->kv.page, s->state, s->is_long};
     s->step.n_row = n;
     s->step.n_span = 1;
     s->step.id = ids;
@@ -155,11 +157,15 @@ static uint32_t chunk_rows(const session *s, uint32_t left, uint32_t chunk) {
     return rows;
 }
 
-/* Back to `length` tokens whose run is known to succeed: it has before. */
-static status go_back(session *s, uint32_t length, err *e) {
+/* Back to `length` tokens, rotated as a text of `total` tokens. Running them is known to succeed:
+ * it has before. */
+static status go_back(session *s, uint32_t length, uint32_t total, err *e) {
     s->has_logits = false;
     uint32_t from = length;
-    if (s->m->state_width) from = restore_state(s, length);
+    const bool was_long = s->is_long;
+    s->is_long = model_is_long(s->m, s->context, total);
+    if (s->is_long != was_long) from = 0; /* the cache is of the other rotation */
+    if (s->m->state_width) from = restore_state(s, from);
     s->n_token = from;
     kv_truncate(&s->pages, &s->kv, from);
     while (s->n_token < length) {
@@ -175,14 +181,16 @@ status session_feed(session *s, const int32_t *ids, uint32_t n, float *logits, e
         return err_set(e, RZ_EFULL, "session: %u tokens do not fit a context of %u holding %u", n,
                        s->context, s->n_token);
     const uint32_t before = s->n_token, V = s->m->c.V, chunk = logits ? SCORE_CHUNK : CHUNK;
+    const bool had_logits = s->has_logits;
+    if (model_is_long(s->m, s->context, before + n) != s->is_long)
+        TRY(go_back(s, before, before + n, e));
     for (uint32_t done = 0; done < n;) {
         const uint32_t rows = chunk_rows(s, n - done, chunk);
         const bool last = done + rows == n;
         const uint32_t n_logit = logits ? rows : last ? 1 : 0;
         const status r = run_chunk(s, ids + done, rows, n_logit, e);
         if (r < 0) { /* as before the call: the logits still belong to the last token kept */
-            const bool had_logits = s->has_logits;
-            TRY(go_back(s, before, e));
+            TRY(go_back(s, before, before, e));
             s->has_logits = had_logits;
             return r;
         }
@@ -217,7 +225,7 @@ status session_rewind(session *s, uint32_t length, err *e) {
     if (length > s->n_token)
         return err_set(e, RZ_EINVAL, "session: cannot rewind to %u, it holds %u tokens", length,
                        s->n_token);
-    return length == s->n_token ? RZ_OK : go_back(s, length, e);
+    return length == s->n_token ? RZ_OK : go_back(s, length, length, e);
 }
 
 const model *session_model(const session *s) { return s->m; }
