@@ -90,9 +90,11 @@ typedef struct rz_model_options {
     rz_progress_fn *progress; /* called while prefaulting or quantizing, or NULL         */
     void *progress_ud;
     const char *quant; /* turn float matrices into this type or mix ("Q8_0"); NULL = as stored */
+    const char *const *set; /* "key=value" in place of what the file's configuration says */
+    size_t n_set;
 } rz_model_options;
 #define RZ_MODEL_INIT \
-    { sizeof(rz_model_options), 0, 0, NULL, NULL, NULL }
+    { sizeof(rz_model_options), 0, 0, NULL, NULL, NULL, NULL, 0 }
 
 typedef struct rz_model_info {
     const char *path;        /* as given to rz_model_open; "<memory>" for memory        */
@@ -100,11 +102,17 @@ typedef struct rz_model_info {
     const char *arch, *name; /* "llama", general.name or ""                             */
     const char *quant;       /* the type most weight bytes are stored in: "Q4_0"        */
     const char *tokenizer;   /* "SentencePiece BPE", or "none"                          */
+    const char *layer_kinds; /* "3 mamba2, 1 attention + feed-forward"                  */
+    const char *types;       /* "Q4_K 71.2% (168), F32 ...": share of bytes, tensors    */
+    const char *notes;       /* what was assumed that the file does not say, or ""      */
     uint64_t params;         /* number of weights                                       */
+    uint64_t active_params;  /* of them used for a token: without idle experts          */
     uint64_t weight_bytes;   /* their size in the file                                  */
     uint64_t file_bytes;
     uint32_t layers, width, heads, kv_heads, head_size, ffn_width, vocab, context;
     uint32_t kv_floats_per_token; /* numbers the cache stores per token, all layers      */
+    int chat_template;            /* 1 = the file brings one                             */
+    uint64_t state_bytes;         /* of recurrent layers, for one text of any length     */
     uint32_t tensors, meta_keys;
     uint32_t threads; /* that compute for this handle, caller included */
 } rz_model_info;

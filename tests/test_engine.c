@@ -473,7 +473,7 @@ static void check_family(const char *name, const rz_engine_options *opt, const c
 
 static void test_recurrent_models_batch_and_come_back(void) {
     rz_engine_options opt = RZ_ENGINE_INIT;
-    static const char *const names[] = {"gguf-mamba", "gguf-mamba2"};
+    static const char *const names[] = {"gguf-mamba", "gguf-mamba2", "ox-mamba3-conv"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         opt = (rz_engine_options)RZ_ENGINE_INIT;
         check_family(names[i], &opt, "together");
@@ -494,6 +494,24 @@ static void test_latent_caches_batch_and_come_back(void) {
     /* 4 pages of 32 tokens, 3 layers of 20 + 8 numbers: 128 tokens in all. */
     opt.kv_bytes = 4 * 32 * 3 * 28 * sizeof(float);
     check_family("gguf-deepseek2-v3", &opt, "4 pages, preempting");
+}
+
+/* Pages and states at once: both come and go together. */
+static void test_hybrids_batch_and_come_back(void) {
+    static const struct {
+        const char *name;
+        size_t page_bytes; /* layers with a cache x (rank + rope) x 32 tokens */
+    } family[] = {{"ox-nano-hybrid", 40 * 32 * sizeof(float)},
+                  {"ox-mamba3-hybrid", 40 * 32 * sizeof(float)}};
+    for (size_t i = 0; i < sizeof family / sizeof *family; i++) {
+        rz_engine_options opt = RZ_ENGINE_INIT;
+        opt.kv = RZ_KV_F32;
+        check_family(family[i].name, &opt, "together");
+        opt.batch_tokens = 5;
+        check_family(family[i].name, &opt, "batches of 5 rows");
+        opt.kv_bytes = 4 * family[i].page_bytes;
+        check_family(family[i].name, &opt, "4 pages, preempting");
+    }
 }
 
 /* Texts grow from one rotation into the other beside texts that are there already. */
@@ -519,6 +537,7 @@ void suite_engine(void) {
     RUN(test_generate_is_one_call);
     RUN(test_recurrent_models_batch_and_come_back);
     RUN(test_latent_caches_batch_and_come_back);
+    RUN(test_hybrids_batch_and_come_back);
     RUN(test_rotation_by_length_batches_and_comes_back);
     RUN(test_engine_survives_no_memory);
 }

@@ -44,6 +44,32 @@ static const golden_row rows[] = {
     {"gguf-bloom", 5e-4, 0, true, 0},
 };
 
+/* The trainer's layers, alone and mixed, with a config.json and with names and shapes alone. */
+static const golden_row oxidizr_rows[] = {
+    {"ox-transformer", 2e-4, 0, false, 0},
+    {"ox-transformer-noconfig", 2e-4, 0, false, 0},
+    {"ox-mla-mlp", 2e-4, 0, false, 0},
+    {"ox-mla-moe", 2e-4, 0, false, 0},
+    {"ox-mla-moe-noconfig", 2.5e-4, 0, false, 0},
+    {"ox-mla-moe-noshared", 2.1e-4, 0, false, 0},
+    {"ox-mla-moe-noshared-noconfig", 3.1e-4, 0, false, 0},
+    {"ox-mamba1", 2.7e-4, 0, false, 0},
+    {"ox-mamba1-noconfig", 8.3e-4, 0, false, 0},
+    {"ox-mamba2", 2e-4, 0, false, 0},
+    {"ox-mamba2-noconfig", 2e-4, 0, false, 0},
+    {"ox-mamba3", 2e-4, 0, false, 0},
+    {"ox-mamba3-noconfig", 2e-4, 0, false, 0},
+    {"ox-mamba3-norope", 2e-4, 0, false, 0},
+    {"ox-mamba3-conv", 2e-4, 0, false, 0},
+    {"ox-mamba3-mimo4", 2e-4, 0, false, 0},
+    {"ox-mamba3-mimo4-noconfig", 2e-4, 0, false, 0},
+    {"ox-mamba3-hybrid", 2e-4, 0, false, 0},
+    {"ox-nano-hybrid", 2e-4, 0, false, 0},
+    {"ox-nano-hybrid-noconfig", 2.3e-4, 0, false, 0},
+    {"ox-nano-start", 2.6e-4, 0, false, 0},
+    {"ssm-mamba3-official", 2.1e-4, 0, false, 0},
+};
+
 /* Texts turn otherwise beyond 32 tokens, all of them: chunks agree behind that place alone. */
 static const golden_row long_row = {"hf-phi3-longrope", 3e-4, 0, false, 0};
 enum { LONG_FROM = 32 };
@@ -223,6 +249,11 @@ static void test_golden_phi3(void) { check_row(&rows[18]); }
 static void test_golden_phi3_long(void) { check_row(&rows[19]); }
 
 static void test_golden_bloom(void) { check_row(&rows[20]); }
+
+static void test_golden_of_the_trainers_checkpoints(void) {
+    for (size_t i = 0; i < sizeof oxidizr_rows / sizeof *oxidizr_rows; i++)
+        check_row(&oxidizr_rows[i]);
+}
 
 static void test_golden_of_rotation_by_length(void) { check_row(&long_row); }
 
@@ -520,20 +551,23 @@ static void test_rewind_is_as_if_never_fed(void) {
 }
 
 /* Far enough for several copies of the state to be taken and thinned out. */
-static void test_recurrent_rewind_is_as_if_never_fed(void) {
+static void check_recurrent_rewind(const char *name) {
     golden g;
-    if (!golden_open(&g, "gguf-mamba2", false)) {
-        test_skip("golden/models/gguf-mamba2 is not there");
+    if (!golden_open(&g, name, false)) {
+        test_skip("golden/models/%s is not there", name);
         return;
     }
-    enum { V = 288 };
     rz_model *m;
     rz_session *s;
     rz_error e = {0};
-    REQUIRE(rz_model_open(&m, g.model_path, NULL, &e) == RZ_OK);
+    static const char *const longer = "max_seq_len=2048";
+    rz_model_options opt = RZ_MODEL_INIT;
+    opt.set = &longer;
+    opt.n_set = 1;
+    REQUIRE(rz_model_open(&m, g.model_path, &opt, &e) == RZ_OK);
     REQUIRE(rz_session_new(&s, m, 2048, RZ_KV_F32, &e) == RZ_OK);
     rz_token ids[2048];
-    for (int i = 0; i < 2048; i++) ids[i] = i * 37 % V;
+    for (int i = 0; i < 2048; i++) ids[i] = i * 37 % (int)g.n_vocab;
     static const size_t stops[] = {1, 255, 256, 257, 700, 1024, 2000};
     enum { STOPS = sizeof stops / sizeof *stops };
     float want[STOPS];
@@ -547,11 +581,72 @@ static void test_recurrent_rewind_is_as_if_never_fed(void) {
         CHECK(rz_session_rewind(s, stops[i] - 1, &e) == RZ_OK);
         CHECK(rz_session_length(s) == stops[i] - 1);
         CHECK(rz_session_feed(s, ids + stops[i] - 1, 1, &e) == RZ_OK);
-        CHECK(rz_session_logits(s)[7] == want[i]);
+        CHECK_MSG(rz_session_logits(s)[7] == want[i], "%s after %zu tokens", name, stops[i]);
     }
     rz_session_free(s);
     rz_model_close(m);
     golden_close(&g);
+}
+
+static void test_recurrent_rewind_is_as_if_never_fed(void) {
+    check_recurrent_rewind("gguf-mamba2");
+    check_recurrent_rewind("ox-nano-hybrid");
+    check_recurrent_rewind("ox-mamba3-hybrid");
+}
+
+/* What a checkpoint without config.json cannot say is assumed, told, and can be set. */
+static void test_assumptions_are_told_and_can_be_set(void) {
+    static const struct {
+        const char *set, *notes; /* what is told, or the error */
+        status want;
+    } row[] = {
+        {"experts_per_tok=1",
+         "layers and their sizes from names and shapes; max_seq_len 4096 by default; "
+         "mamba2_n_groups 1 by default; rope_theta 10000 by default",
+         RZ_OK},
+        {"experts_per_tok=5", "expert_used_count is 5, expected 1 to 4", RZ_EFORMAT},
+        {"mamba2_n_groups=3",
+         "layer 0: conv1d's channels are not the inner width and two of each group", RZ_EFORMAT},
+        {"rope_theta=1", "rope_theta is 1, rms_norm_eps 1e-05, max_seq_len 0", RZ_EFORMAT},
+        {"rope_theta", "\"rope_theta\" sets nothing: expected KEY=VALUE", RZ_EINVAL},
+        {"max_seq_len=no", "config.json: max_seq_len is string no, expected a number of 0 or more",
+         RZ_EFORMAT},
+    };
+    const char *path = test_shared("golden/models/ox-nano-hybrid-noconfig");
+    if (!path) {
+        test_skip("golden/models/ox-nano-hybrid-noconfig is not there");
+        return;
+    }
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        rz_model *m = NULL;
+        rz_error e = {0};
+        rz_model_info info = {.notes = ""};
+        rz_model_options opt = RZ_MODEL_INIT;
+        opt.set = &row[i].set;
+        opt.n_set = 1;
+        CHECK(rz_model_open(&m, path, &opt, &e) == row[i].want);
+        if (m) rz_model_describe(m, &info);
+        const char *text = m ? info.notes : e.text;
+        const size_t n = strlen(text), tail = strlen(row[i].notes);
+        CHECK_STR(n > tail ? text + n - tail : text, row[i].notes);
+        rz_model_close(m);
+    }
+}
+
+static void test_a_setting_stands_before_what_the_file_says(void) {
+    rz_model *m;
+    rz_model_info info;
+    rz_error e = {0};
+    static const char *const set[] = {"llama.context_length=77", "llama.rope.scaling.type=linear",
+                                      "llama.rope.scaling.factor=2.5"};
+    rz_model_options opt = RZ_MODEL_INIT;
+    opt.set = set;
+    opt.n_set = 3;
+    REQUIRE(rz_model_open_demo(&m, &opt, &e) == RZ_OK);
+    rz_model_describe(m, &info);
+    CHECK(info.context == 77);
+    CHECK(m->m->rope[0].inv_freq[0] == 1 / 2.5);
+    rz_model_close(m);
 }
 
 void suite_model(void) {
@@ -577,6 +672,7 @@ void suite_model(void) {
     RUN(test_golden_phi3_long);
     RUN(test_golden_bloom);
     RUN(test_golden_of_rotation_by_length);
+    RUN(test_golden_of_the_trainers_checkpoints);
     RUN(test_rewind_across_the_change_of_rotation);
     RUN(test_golden_of_every_stored_type);
     RUN(test_golden_of_rounded_experts);
@@ -591,4 +687,6 @@ void suite_model(void) {
     RUN(test_future_tokens_leave_past_logits_alone);
     RUN(test_rewind_is_as_if_never_fed);
     RUN(test_recurrent_rewind_is_as_if_never_fed);
+    RUN(test_assumptions_are_told_and_can_be_set);
+    RUN(test_a_setting_stands_before_what_the_file_says);
 }

@@ -12,8 +12,10 @@
 struct rz_model {
     tensor_file *file;
     model *m;
-    tok *tok;   /* NULL: the file has no vocabulary */
-    char *name; /* general.name, or "" */
+    tok *tok;               /* NULL: the file has no vocabulary */
+    char *name;             /* general.name, or "" */
+    buf layer_kinds, types; /* in words, with a 0 behind */
+    bool chat_template;
     pool *workers;
     buf image; /* of a synthetic model: the bytes the file is made of */
 };

@@ -11,9 +11,10 @@
 #include "base/mem.h"
 #include "kernels/kern.h"
 #include "model/arch.h"
+#include "model/describe.h"
 #include "model/quantize.h"
 
-enum { PREFAULT_STEP = 4 << 20, PAGE = 4096 };
+enum { PREFAULT_STEP = 4 << 20, PAGE = 4096, MAX_TOKENIZER_CONFIG = 16 << 20 };
 
 /* Read one byte of every page, so that the first token does not wait for the disk. */
 static status prefault(const tensor_file *f, const rz_model_options *opt, err *e) {
@@ -65,6 +66,34 @@ static status ready_weights(rz_model *m, rz_model_options *opt, err *e) {
     return opt->prefault ? prefault(m->file, opt, e) : RZ_OK;
 }
 
+/* In a GGUF file, or beside a checkpoint in either of two files. */
+static bool brings_template(const tensor_file *f) {
+    char path[1024], *text = NULL;
+    size_t len = 0;
+    arena mem = ARENA_INIT;
+    json *root = NULL;
+    if (!f->folder) return tensor_file_meta(f, "tokenizer.chat_template") != NULL;
+    snprintf(path, sizeof path, "%s/chat_template.jinja", f->folder);
+    if (os_path_kind(path) == OS_FILE) return true;
+    snprintf(path, sizeof path, "%s/tokenizer_config.json", f->folder);
+    if (os_path_kind(path) != OS_FILE) return false;
+    bool found = false;
+    if (os_read_file(path, MAX_TOKENIZER_CONFIG, &text, &len, NULL) >= 0 &&
+        json_parse(&root, (str){text, len}, &mem, NULL) >= 0)
+        found = json_get(root, "chat_template") != NULL;
+    arena_free(&mem);
+    mem_free(text);
+    return found;
+}
+
+static status put_in_words(rz_model *m, err *e) {
+    model_describe_layers(m->m, &m->layer_kinds);
+    model_describe_types(m->m, &m->types);
+    m->chat_template = brings_template(m->file);
+    if (buf_cstr(&m->layer_kinds) && buf_cstr(&m->types)) return RZ_OK;
+    return err_set(e, RZ_ENOMEM, "%s: out of memory", m->file->path);
+}
+
 /* Takes the file over, also on failure. */
 static status open_model(rz_model **out, tensor_file *f, const rz_model_options *given, err *e) {
     rz_model_options opt;
@@ -76,9 +105,12 @@ static status open_model(rz_model **out, tensor_file *f, const rz_model_options 
         return s;
     }
     m->file = f;
-    if (s >= 0) s = api_take_struct(&opt, sizeof opt, given, "rz_model_options", e);
+    s = api_take_struct(&opt, sizeof opt, given, "rz_model_options", e);
+    if (s < 0) opt.n_set = 0;
     if (s >= 0) s = api_pick_threads(opt.threads, &threads, e);
+    for (size_t i = 0; i < opt.n_set && s >= 0; i++) s = tensor_file_set(f, opt.set[i], e);
     if (s >= 0) s = model_open(&m->m, f, e);
+    if (s >= 0) s = put_in_words(m, e);
     if (s >= 0) s = tok_open_model(&m->tok, f, e);
     if (s >= 0) s = copy_name(m, e);
     if (s >= 0) s = pool_new(&m->workers, threads, e);
@@ -120,6 +152,8 @@ void rz_model_close(rz_model *m) {
     model_close(m->m);
     tensor_file_close(m->file);
     mem_free(m->name);
+    buf_free(&m->layer_kinds);
+    buf_free(&m->types);
     buf_free(&m->image);
     mem_free(m);
 }
@@ -133,7 +167,11 @@ void rz_model_describe(const rz_model *m, rz_model_info *out) {
         .name = m->name,
         .quant = quant_get(m->m->main_type)->name,
         .tokenizer = m->tok ? tok_kind(m->tok) : "none",
+        .layer_kinds = m->layer_kinds.p,
+        .types = m->types.p,
+        .notes = m->m->notes,
         .params = m->m->n_param,
+        .active_params = model_active_params(m->m),
         .weight_bytes = m->m->weight_bytes,
         .file_bytes = m->file->file_bytes,
         .layers = c->L,
@@ -145,6 +183,8 @@ void rz_model_describe(const rz_model *m, rz_model_info *out) {
         .vocab = c->V,
         .context = c->C,
         .kv_floats_per_token = m->m->cache_width,
+        .chat_template = m->chat_template,
+        .state_bytes = m->m->state_width * sizeof(float),
         .tensors = (uint32_t)m->file->n_tensor,
         .meta_keys = (uint32_t)m->file->n_kv,
         .threads = (uint32_t)pool_threads(m->workers),

@@ -200,11 +200,23 @@ static void head_json(const rz_model_info *i, buf *out) {
     text_member(out, "format", i->format);
     text_member(out, "architecture", i->arch);
     text_member(out, "name", i->name);
+    text_member(out, "layer_kinds", i->layer_kinds);
     text_member(out, "quantization", i->quant);
+    text_member(out, "stored_types", i->types);
+    text_member(out, "assumed", i->notes);
     text_member(out, "tokenizer", i->tokenizer);
-    buf_printf(out, ",\"parameters\":%llu,\"weight_bytes\":%llu,\"file_bytes\":%llu",
-               (unsigned long long)i->params, (unsigned long long)i->weight_bytes,
-               (unsigned long long)i->file_bytes);
+    buf_printf(out, ",\"chat_template\":%s", i->chat_template ? "true" : "false");
+    const struct {
+        const char *key;
+        uint64_t value;
+    } large[] = {{"parameters", i->params},
+                 {"active_parameters", i->active_params},
+                 {"weight_bytes", i->weight_bytes},
+                 {"file_bytes", i->file_bytes},
+                 {"state_bytes", i->state_bytes},
+                 {"kv_bytes_per_token_f32", 4ull * i->kv_floats_per_token}};
+    for (size_t k = 0; k < sizeof large / sizeof *large; k++)
+        buf_printf(out, ",\"%s\":%llu", large[k].key, (unsigned long long)large[k].value);
     const struct {
         const char *key;
         uint32_t value;
@@ -236,13 +248,28 @@ static void head_text(const rz_model_info *i, buf *out) {
     }
     buf_printf(out, "  architecture  %s, ", i->arch);
     show_count(out, i->params);
-    buf_printf(out, " weights\n  stored as     %s, ", i->quant);
+    buf_text(out, " weights");
+    if (i->active_params != i->params) {
+        buf_text(out, ", ");
+        show_count(out, i->active_params);
+        buf_text(out, " for a token");
+    }
+    buf_printf(out, "\n  stored as     %s, ", i->quant);
     show_bytes(out, i->weight_bytes);
-    buf_printf(out, "\n  layers        %u, width %u, feed-forward %u\n", i->layers, i->width,
-               i->ffn_width);
-    buf_printf(out, "  attention     %u heads of %u, %u for keys and values\n", i->heads,
-               i->head_size, i->kv_heads);
-    buf_printf(out, "  vocabulary    %u, %s\n", i->vocab, i->tokenizer);
+    buf_printf(out, ": %s\n  layers        %u, width %u, feed-forward %u\n", i->types, i->layers,
+               i->width, i->ffn_width);
+    buf_printf(out, "  kinds         %s\n", i->layer_kinds);
+    if (i->heads)
+        buf_printf(out, "  attention     %u heads of %u, %u for keys and values\n", i->heads,
+                   i->head_size, i->kv_heads);
+    if (i->state_bytes) {
+        buf_text(out, "  state         ");
+        show_bytes(out, i->state_bytes);
+        buf_text(out, " for a text of any length\n");
+    }
+    buf_printf(out, "  vocabulary    %u, %s%s\n", i->vocab, i->tokenizer,
+               i->chat_template ? ", chat template" : "");
+    if (i->notes[0]) buf_printf(out, "  assumed       %s\n", i->notes);
     buf_printf(out, "  context       %u tokens; cache ", i->context);
     show_bytes(out, kv * 4);
     buf_text(out, " a token as f32, ");

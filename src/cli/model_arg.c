@@ -17,6 +17,11 @@ const arg_option model_arg_options[] = {
      .kind = ARG_FLAG,
      .at = offsetof(model_arg, demo),
      .help = "the small model inside this program"},
+    {.name = "set",
+     .kind = ARG_LIST,
+     .at = offsetof(model_arg, set),
+     .value = "KEY=VALUE",
+     .help = "let the model's configuration say so; may be repeated"},
     {.name = NULL},
 };
 
@@ -94,6 +99,8 @@ status model_arg_open(const model_arg *a, const compute_arg *c, rz_model **out, 
     opt.threads = c ? c->threads : 1;
     opt.prefault = c != NULL;
     opt.quant = c ? c->quant : NULL;
+    opt.set = a->set.item;
+    opt.n_set = a->set.n;
     opt.progress = progress_show;
     opt.progress_ud = &g;
     const status s =

@@ -7,8 +7,9 @@
 typedef struct model_arg {
     const char *path;
     bool demo;
+    arg_list set;
 } model_arg;
-extern const arg_option model_arg_options[]; /* --model, --demo */
+extern const arg_option model_arg_options[]; /* --model, --demo, --set */
 
 typedef struct compute_arg {
     int threads;

@@ -92,6 +92,10 @@ status tensor_file_open(tensor_file **out, const char *path, err *e);
 /* `data` must outlive the result. */
 status tensor_file_open_memory(tensor_file **out, const void *data, size_t len, err *e);
 void tensor_file_close(tensor_file *f);
+/* "KEY=VALUE": let the configuration say so, whatever the file says. KEY is a member of config.json
+ * ("rope_scaling.factor") or a metadata key of a GGUF file; VALUE a JSON scalar or a bare word.
+ * Before a model is made of the file. RZ_EINVAL when it is none. */
+status tensor_file_set(tensor_file *f, const char *assignment, err *e);
 
 const tensor_info *tensor_file_find(const tensor_file *f, str name);       /* or NULL */
 const meta_value *tensor_file_meta(const tensor_file *f, const char *key); /* or NULL */

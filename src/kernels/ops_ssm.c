@@ -69,6 +69,7 @@ static void scan1_task(void *ctx, uint32_t task, uint32_t thread) {
     const ssm_job *job = ctx;
     const scan1_config *c = job->scan1;
     const uint32_t N = c->N, first = task * CHANNELS_PER_TASK;
+    const float max = c->state_max;
     const uint32_t end = first + CHANNELS_PER_TASK < c->D ? first + CHANNELS_PER_TASK : c->D;
     (void)thread;
     for (const row_span *s = job->span; s < job->span + job->n_span; s++)
@@ -83,6 +84,7 @@ static void scan1_task(void *ctx, uint32_t task, uint32_t thread) {
                 float y = 0;
                 for (uint32_t n = 0; n < N; n++) {
                     h[n] = expf(dt * A[n]) * h[n] + dt * u * B[n];
+                    if (max > 0) h[n] = fminf(fmaxf(h[n], -max), max);
                     y += h[n] * C[n];
                 }
                 job->y[row * c->D + d] = y + c->skip[d] * u;
@@ -141,15 +143,20 @@ void ops_cpu_scan2(ops *o, float *y, const float *x, const float *e, const scan2
     ops_cpu_run((cpu_ops *)(void *)o, c->H, work, scan2_task, &job);
 }
 
-void ops_cpu_gated_norm(ops *o, float *y, const float *z, const norm_weight *w, uint32_t T,
-                        uint32_t D, uint32_t G) {
+void ops_cpu_norm_parts(ops *o, float *y, const norm_weight *w, uint32_t T, uint32_t D,
+                        uint32_t G) {
     const uint32_t part = D / G;
-    o->act_mul(o, y, z, y, (uint64_t)T * D, ACT_SILU);
-    o->flush(o, NULL);
     for (uint32_t t = 0; t < T; t++)
         for (uint32_t g = 0; g < G; g++) {
             float *row = y + (size_t)t * D + (size_t)g * part;
             const norm_weight one = {.gain = w->gain + (size_t)g * part, .eps = w->eps};
             o->norm_rms(o, row, row, &one, 1, part);
         }
+}
+
+void ops_cpu_gated_norm(ops *o, float *y, const float *z, const norm_weight *w, uint32_t T,
+                        uint32_t D, uint32_t G) {
+    o->act_mul(o, y, z, y, (uint64_t)T * D, ACT_SILU);
+    o->flush(o, NULL);
+    ops_cpu_norm_parts(o, y, w, T, D, G);
 }

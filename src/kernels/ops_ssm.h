@@ -24,6 +24,7 @@ typedef struct scan1_config {
     const float *A;       /* [D,N], negative */
     const float *skip;    /* [D] */
     uint32_t state_at;
+    float state_max; /* h is clamped to +- this after every step; 0: it is not */
 } scan1_config;
 
 /* State space duality of Mamba 2 (Dao and Gu 2024, arXiv 2405.21060), state h[H][N][P]:
@@ -44,6 +45,8 @@ void ops_cpu_scan1(ops *o, float *y, const float *u, const float *e, const float
 /* x[T, D + 2GN] holds u, B and C side by side, e[T,H] -> y[T,D] */
 void ops_cpu_scan2(ops *o, float *y, const float *x, const float *e, const scan2_config *c,
                    const row_span *span, uint32_t n_span);
+/* y[T,D] = rms(y) * gain over each of G equal parts of a row. */
+void ops_cpu_norm_parts(ops *o, float *y, const norm_weight *w, uint32_t T, uint32_t D, uint32_t G);
 /* y[T,D] = rms(y * silu(z)) * gain, the norm over each of G equal parts of a row. */
 void ops_cpu_gated_norm(ops *o, float *y, const float *z, const norm_weight *w, uint32_t T,
                         uint32_t D, uint32_t G);

@@ -25,6 +25,12 @@ const arch *arch_find_hf(str model_type) {
     return NULL;
 }
 
+const arch *arch_find_claimed(const tensor_file *f) {
+    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)
+        if (archs[i]->claims && archs[i]->claims(f)) return archs[i];
+    return NULL;
+}
+
 const char *arch_names(void) {
 #define NAME(name) ", " #name
     static const char names[] = "" ARCH_LIST(NAME);
@@ -35,6 +41,7 @@ void arch_plain_layer(const model *m, layer *l) {
     const model_config *c = &m->c;
     l->mix = MIX_ATTN;
     l->ffn = FFN_DENSE;
+    l->F = c->F;
     l->attend = (attend_config){.H = c->H,
                                 .G = c->G,
                                 .K = c->K,

@@ -26,6 +26,9 @@ typedef enum dim_name {
     DIM_SK, /* taps of the convolution */
     DIM_SR, /* rank of the step size */
     DIM_SH, /* heads */
+    DIM_SA, /* Mamba 3: angles of all heads */
+    DIM_SP, /* size of a head */
+    DIM_SW, /* of a head inside the scan */
     DIM_SC, /* channels of Mamba 2's convolution: inner + 2 groups x state */
     DIM_MC, /* latent attention: rank of the latent */
     DIM_MQ, /* rank of the queries' latent, or 0 */
@@ -60,9 +63,12 @@ typedef enum slot_part {
     PART_UP,
     PART_FIRST, /* of two equal parts */
     PART_SECOND,
-    PART_SSM_Z, /* of [z | u B C | dt] */
+    PART_SSM_Z, /* of [z | u B C | dt], in Mamba 3 [z | u B C | dt | decay | lambda | angles] */
     PART_SSM_X,
     PART_SSM_DT,
+    PART_SSM_DECAY,
+    PART_SSM_LAMBDA,
+    PART_SSM_ANGLE,
     PART_X_DT, /* of [dt | B | C] */
     PART_X_B,
     PART_X_C,
@@ -76,10 +82,12 @@ typedef enum slot_part {
 /* How a checkpoint folder stores what GGUF has straightened out. */
 typedef enum slot_twist {
     TWIST_NONE,
-    TWIST_TRANSPOSED, /* stored [in, out] */
-    TWIST_PER_HEAD,   /* fused qkv goes head by head: q, k, v of head 0, then of head 1, ... */
-    TWIST_PLUS_ONE,   /* a norm's gain is 1 + what is stored */
-    TWIST_NEG_EXP,    /* -exp(what is stored) */
+    TWIST_TRANSPOSED,    /* stored [in, out] */
+    TWIST_PER_HEAD,      /* fused qkv goes head by head: q, k, v of head 0, then of head 1, ... */
+    TWIST_PLUS_ONE,      /* a norm's gain is 1 + what is stored */
+    TWIST_NEG_EXP,       /* -exp(what is stored) */
+    TWIST_EXP_NEG,       /* exp(-what is stored) */
+    TWIST_NEG_EXP_BOUND, /* -exp(what is stored), from -1e6 to -1e-6 */
 } slot_twist;
 
 /* One tensor, or a part of one, of a layer (GGUF name behind "blk.N.", checkpoint name behind the
@@ -107,12 +115,19 @@ struct arch {
     status (*configure)(model *m, str arch_name, err *e);
     /* Decide layer l->index: mixer, feed-forward, rotation, window. Called after configure. */
     void (*layer_kinds)(const model *m, layer *l);
+    /* Instead of layer_kinds, where layers have sizes of their own that may be wrong. */
+    status (*read_layer)(model *m, layer *l, err *e);
+    /* Is this a checkpoint of the family? For folders whose config.json has no model_type, or that
+     * have none. NULL: no. */
+    bool (*claims)(const tensor_file *f);
     const tensor_slot *model_slot, *layer_slot; /* end with kind of a row without names */
 };
 
 /* By the name in a GGUF file, or by config.json's model_type. NULL: none. */
 const arch *arch_find(str gguf_name);
 const arch *arch_find_hf(str model_type);
+/* The one that claims a checkpoint without model_type, or NULL. */
+const arch *arch_find_claimed(const tensor_file *f);
 /* "llama, qwen2": for error texts. */
 const char *arch_names(void);
 

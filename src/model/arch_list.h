@@ -13,6 +13,8 @@
     X(gptneox)       \
     X(falcon)        \
     X(bloom)         \
+    X(oxidizr)       \
+    X(mamba3)        \
     X(mixtral) X(qwen2moe) X(qwen3moe) X(mamba) X(mamba2) X(phi3) X(deepseek2)
 
 #endif

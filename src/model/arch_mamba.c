@@ -34,12 +34,14 @@ static status configure2(model *m, str name, err *e) {
 static void kinds1(const model *m, layer *l) {
     const ssm_config *c = &m->c.ssm;
     l->mix = MIX_MAMBA1;
+    l->ssm = *c;
     l->state_width = c->inner * (c->conv - 1 + c->state);
 }
 
 static void kinds2(const model *m, layer *l) {
     const ssm_config *c = &m->c.ssm;
     l->mix = MIX_MAMBA2;
+    l->ssm = *c;
     l->ssm_norm.eps = m->c.norm_eps;
     l->state_width = (c->inner + 2 * c->groups * c->state) * (c->conv - 1) + c->inner * c->state;
 }

@@ -14,6 +14,8 @@ typedef struct binder {
     model *m;
     bool *used; /* [n_tensor] */
     uint64_t size[DIM_COUNT];
+    uint32_t H;        /* heads of the layer at hand */
+    uint64_t more_ssm; /* rows of its fused projection that follow the step sizes */
     uint32_t n_missing;
     char missing[400], last_missing[NAME_MAX_LEN];
 } binder;
@@ -28,36 +30,48 @@ static void note_missing(binder *b, const char *name) {
     b->n_missing++;
 }
 
-static void fill_sizes(binder *b) {
+/* Of one layer, or of the model (l NULL). */
+static void fill_sizes(binder *b, const layer *l) {
+    static const layer none = {.mix = MIX_NONE};
     const model_config *c = &b->m->c;
-    const uint64_t size[DIM_COUNT] = {[DIM_NONE] = 1,
-                                      [DIM_D] = c->D,
-                                      [DIM_HK] = (uint64_t)c->H * c->K,
-                                      [DIM_GK] = (uint64_t)c->G * c->K,
-                                      [DIM_K] = c->K,
-                                      [DIM_F] = c->F,
-                                      [DIM_V] = c->V,
-                                      [DIM_C] = c->C,
-                                      [DIM_E] = c->route.n_expert,
-                                      [DIM_FE] = c->F_expert,
-                                      [DIM_FS] = c->F_shared,
-                                      [DIM_ONE] = 1,
-                                      [DIM_SI] = c->ssm.inner,
-                                      [DIM_SN] = c->ssm.state,
-                                      [DIM_SK] = c->ssm.conv,
-                                      [DIM_SR] = c->ssm.rank,
-                                      [DIM_SH] = c->ssm.heads,
-                                      [DIM_SC] = c->ssm.inner + 2ull * c->ssm.groups * c->ssm.state,
-                                      [DIM_MC] = c->mla.rank,
-                                      [DIM_MQ] = c->mla.q_rank,
-                                      [DIM_MX] = c->mla.q_rank ? 0 : c->D,
-                                      [DIM_MN] = c->mla.nope,
-                                      [DIM_MR] = c->mla.rope,
-                                      [DIM_MV] = c->mla.value,
-                                      [DIM_MH] = (uint64_t)c->H * (c->mla.nope + c->mla.rope),
-                                      [DIM_MP] = (uint64_t)c->H * c->mla.nope,
-                                      [DIM_MT] = (uint64_t)c->H * c->mla.rope,
-                                      [DIM_MO] = (uint64_t)c->H * c->mla.value};
+    if (!l) l = &none;
+    const attend_config *a = &l->attend;
+    const ssm_config *s = &l->ssm;
+    const uint64_t head = s->heads ? s->inner / s->heads : 0;
+    b->H = a->H;
+    b->more_ssm = s->decay_floor > 0 ? 2ull * s->heads + s->angles : 0;
+    const uint64_t size[DIM_COUNT] = {
+        [DIM_NONE] = 1,
+        [DIM_D] = c->D,
+        [DIM_HK] = (uint64_t)a->H * a->K,
+        [DIM_GK] = (uint64_t)a->G * a->K,
+        [DIM_K] = a->K,
+        [DIM_F] = l->F,
+        [DIM_V] = c->V,
+        [DIM_C] = c->C,
+        [DIM_E] = c->route.n_expert,
+        [DIM_FE] = c->F_expert,
+        [DIM_FS] = c->F_shared,
+        [DIM_ONE] = 1,
+        [DIM_SI] = s->inner,
+        [DIM_SN] = s->state,
+        [DIM_SK] = s->conv,
+        [DIM_SR] = s->rank,
+        [DIM_SH] = s->heads,
+        [DIM_SA] = s->angles_shared ? s->angles : (uint64_t)s->heads * s->angles,
+        [DIM_SP] = head,
+        [DIM_SW] = head * s->wide,
+        [DIM_SC] = s->inner + 2ull * s->groups * s->state,
+        [DIM_MC] = c->mla.rank,
+        [DIM_MQ] = c->mla.q_rank,
+        [DIM_MX] = c->mla.q_rank ? 0 : c->D,
+        [DIM_MN] = c->mla.nope,
+        [DIM_MR] = c->mla.rope,
+        [DIM_MV] = c->mla.value,
+        [DIM_MH] = (uint64_t)a->H * (c->mla.nope + c->mla.rope),
+        [DIM_MP] = (uint64_t)a->H * c->mla.nope,
+        [DIM_MT] = (uint64_t)a->H * c->mla.rope,
+        [DIM_MO] = (uint64_t)a->H * c->mla.value};
     memcpy(b->size, size, sizeof size);
 }
 
@@ -74,7 +88,8 @@ static void shape_text(char text[SHAPE_TEXT], const uint64_t *dim, uint32_t n_di
 static uint64_t stored_rows(const binder *b, const tensor_slot *s, uint64_t *first) {
     const uint64_t *size = b->size;
     const uint64_t q = size[DIM_HK], k = size[DIM_GK], f = size[DIM_F];
-    const uint64_t ssm = size[DIM_SI] + size[DIM_SC] + size[DIM_SH];
+    const uint64_t scan = size[DIM_SI] + size[DIM_SC], h = size[DIM_SH];
+    const uint64_t ssm = scan + h + b->more_ssm;
     const uint64_t low = size[DIM_SR] + 2 * size[DIM_SN];
     const uint64_t latent = size[DIM_MC] + size[DIM_MR];
     const struct {
@@ -89,7 +104,10 @@ static uint64_t stored_rows(const binder *b, const tensor_slot *s, uint64_t *fir
                 [PART_SECOND] = {size[s->out], 2 * size[s->out]},
                 [PART_SSM_Z] = {0, ssm},
                 [PART_SSM_X] = {size[DIM_SI], ssm},
-                [PART_SSM_DT] = {size[DIM_SI] + size[DIM_SC], ssm},
+                [PART_SSM_DT] = {scan, ssm},
+                [PART_SSM_DECAY] = {scan + h, ssm},
+                [PART_SSM_LAMBDA] = {scan + 2 * h, ssm},
+                [PART_SSM_ANGLE] = {scan + 3 * h, ssm},
                 [PART_X_DT] = {0, low},
                 [PART_X_B] = {size[DIM_SR], low},
                 [PART_X_C] = {size[DIM_SR] + size[DIM_SN], low},
@@ -222,6 +240,8 @@ static status bind_vector(binder *b, const tensor_info *t, const tensor_slot *s,
         part[i] = whole[twist == TWIST_PER_HEAD ? per_head_row(b, s, i) : first + i];
         if (twist == TWIST_PLUS_ONE) part[i] += 1;
         if (twist == TWIST_NEG_EXP) part[i] = -expf(part[i]);
+        if (twist == TWIST_EXP_NEG) part[i] = expf(-part[i]);
+        if (twist == TWIST_NEG_EXP_BOUND) part[i] = -fminf(fmaxf(expf(part[i]), 1e-6f), 1e6f);
     }
     *v = part;
     return RZ_OK;
@@ -247,7 +267,7 @@ static head_layout layout_of(const binder *b, const tensor_slot *s) {
 /* Turned matrices as floats: a block of quantized values cannot be turned. */
 static status copy_heads(binder *b, const tensor_info *t, const head_layout *at, head_stack *x,
                          err *e) {
-    const uint64_t rows = at->rows, cols = t->dim[0], H = b->m->c.H;
+    const uint64_t rows = at->rows, cols = t->dim[0], H = b->H;
     quant_to_float *to_float = quant_get(t->type)->to_float;
     float *copy = arena_zero(&b->m->mem, H * rows * cols, sizeof *copy);
     float *row = arena_zero(&b->m->mem, cols, sizeof *row);
@@ -266,7 +286,7 @@ static status copy_heads(binder *b, const tensor_info *t, const head_layout *at,
 static status bind_heads(binder *b, const tensor_info *t, const tensor_slot *s, head_stack *x,
                          err *e) {
     const head_layout at = layout_of(b, s);
-    const uint64_t H = b->m->c.H, cols = b->size[at.turned ? s->out : s->in];
+    const uint64_t H = b->H, cols = b->size[at.turned ? s->out : s->in];
     const uint64_t flat[TENSOR_MAX_DIMS] = {cols, H * at.stride, 1, 1};
     const uint64_t stacked[TENSOR_MAX_DIMS] = {cols, at.stride, H, 1};
     const bool whole = at.stride == at.rows;
@@ -369,6 +389,7 @@ static const char *name_of(const binder *b, const tensor_slot *s) {
 
 static status bind_layer(binder *b, uint32_t i, err *e) {
     const arch *a = b->m->arch;
+    fill_sizes(b, &b->m->layer[i]);
     for (const tensor_slot *s = a->layer_slot; s->gguf || s->hf; s++) {
         char prefix[64], name[NAME_MAX_LEN];
         const char *suffix = name_of(b, s);
@@ -435,7 +456,7 @@ status bind_tensors(model *m, err *e) {
     b.used = arena_zero(&m->mem, m->file->n_tensor + 1, sizeof *b.used);
     if (!b.used) return no_memory(&b, e);
     TRY(find_vocabulary(&b, e));
-    fill_sizes(&b);
+    fill_sizes(&b, NULL);
     for (const tensor_slot *s = m->arch->model_slot; s->gguf || s->hf; s++)
         if (name_of(&b, s)) TRY(bind_slot(&b, s, name_of(&b, s), m, e));
     for (uint32_t i = 0; i < m->c.L; i++) TRY(bind_layer(&b, i, e));

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "kernels/ops_latent.h"
+#include "kernels/ops_ssm3.h"
 
 enum {
     MAX_LAYERS = 4096,
@@ -387,6 +388,11 @@ status config_read_experts(model_config *c, const tensor_file *f, str arch, err 
     TRY(config_read(f, arch, expert_keys, c, e));
     if (c->F_expert == 0) c->F_expert = c->F;
     if (r->scale == 0) r->scale = 1;
+    return config_check_experts(c, f, e);
+}
+
+status config_check_experts(const model_config *c, const tensor_file *f, err *e) {
+    const route_config *r = &c->route;
     if (r->n_expert < 1 || r->n_expert > ROUTE_MAX_EXPERTS)
         return err_set(e, RZ_EFORMAT, "%s: expert_count is %u, expected 1 to %d", f->path,
                        r->n_expert, ROUTE_MAX_EXPERTS);
@@ -431,6 +437,10 @@ static status read_gguf_heads(mla_config *c, const tensor_file *f, str arch, err
 status config_read_latent(mla_config *c, const tensor_file *f, str arch, err *e) {
     TRY(config_read(f, arch, latent_keys, c, e));
     if (!f->config) TRY(read_gguf_heads(c, f, arch, e));
+    return config_check_latent(c, f, e);
+}
+
+status config_check_latent(const mla_config *c, const tensor_file *f, err *e) {
     const struct {
         const char *what;
         uint32_t v, min, max;
@@ -468,28 +478,58 @@ static const config_key ssm_keys[] = {
 status config_read_ssm(model_config *c, const tensor_file *f, str arch, err *e) {
     uint32_t expand = 2;
     c->norm_eps = 1e-5f;
-    c->embed_scale = c->residual_scale = c->logit_scale = 1;
+    config_plain_scales(c);
     c->C = 1 << 20; /* nothing in the model bounds it */
     c->ssm = (ssm_config){.conv = 4, .groups = 1, .dt_min = 0, .dt_max = INFINITY};
     TRY(config_read(f, arch, ssm_keys, c, e));
     TRY(config_u32(f, arch, "ssm.expand", "expand", &expand, e));
     if (c->ssm.inner == 0 && expand < 64 && c->D <= MAX_WIDTH) c->ssm.inner = expand * c->D;
-    const struct {
-        const char *what;
-        uint32_t v, max;
-    } size[] = {
-        {"block_count", c->L, MAX_LAYERS},         {"embedding_length", c->D, MAX_WIDTH},
-        {"context_length", c->C, MAX_CONTEXT},     {"ssm.inner_size", c->ssm.inner, MAX_WIDTH},
-        {"ssm.state_size", c->ssm.state, 65536},   {"ssm.conv_kernel", c->ssm.conv, 64},
-        {"ssm.group_count", c->ssm.groups, 65536},
-    };
-    for (size_t i = 0; i < sizeof size / sizeof *size; i++)
-        if (size[i].v < 1 || size[i].v > size[i].max)
-            return err_set(e, RZ_EFORMAT, "%s: %s is %u, expected 1 to %u", f->path, size[i].what,
-                           size[i].v, size[i].max);
-    if ((uint64_t)c->ssm.inner * c->ssm.state > 1u << 28 ||
-        (uint64_t)c->ssm.groups * c->ssm.state > MAX_WIDTH)
-        return err_set(e, RZ_EFORMAT, "%s: a state of %u x %u is too large", f->path, c->ssm.inner,
-                       c->ssm.state);
+    c->ssm.norm_groups = c->ssm.groups;
+    return config_check_ssm(c, &c->ssm, f, e);
+}
+
+void config_plain_scales(model_config *c) {
+    c->embed_scale = c->residual_scale = c->logit_scale = 1;
+}
+
+/* A row of a table of sizes. */
+typedef struct size_range {
+    const char *what;
+    uint32_t v, min, max;
+} size_range;
+
+static status check_ranges(const size_range *r, size_t n, const tensor_file *f, err *e) {
+    for (size_t i = 0; i < n; i++)
+        if (r[i].v < r[i].min || r[i].v > r[i].max)
+            return err_set(e, RZ_EFORMAT, "%s: %s is %u, expected %u to %u", f->path, r[i].what,
+                           r[i].v, r[i].min, r[i].max);
+    return RZ_OK;
+}
+
+status config_check_depth(const model_config *c, const tensor_file *f, err *e) {
+    const size_range size[] = {{"block_count", c->L, 1, MAX_LAYERS},
+                               {"embedding_length", c->D, 1, MAX_WIDTH},
+                               {"context_length", c->C, 1, MAX_CONTEXT}};
+    return check_ranges(size, sizeof size / sizeof *size, f, e);
+}
+
+status config_check_ssm(const model_config *c, const ssm_config *s, const tensor_file *f, err *e) {
+    const size_range size[] = {
+        {"ssm.inner_size", s->inner, 1, MAX_WIDTH},        {"ssm.state_size", s->state, 1, 65536},
+        {"ssm.conv_kernel", s->conv, s->wide ? 0 : 1, 64}, {"ssm.group_count", s->groups, 1, 65536},
+        {"ssm.time_step_rank", s->rank, 0, MAX_WIDTH},     {"heads", s->heads, s->wide, MAX_WIDTH}};
+    TRY(config_check_depth(c, f, e));
+    TRY(check_ranges(size, sizeof size / sizeof *size, f, e));
+    const uint64_t wide = s->wide ? s->wide : 1;
+    if (s->inner * wide > MAX_WIDTH || s->inner * wide * s->state > 1u << 28 ||
+        (uint64_t)s->groups * s->state > MAX_WIDTH)
+        return err_set(e, RZ_EFORMAT, "%s: a state of %llu x %u is too large", f->path,
+                       (unsigned long long)(s->inner * wide), s->state);
+    if (s->heads && (s->inner % s->heads || s->heads % s->groups))
+        return err_set(e, RZ_EFORMAT, "%s: %u heads in %u groups do not divide a width of %u",
+                       f->path, s->heads, s->groups, s->inner);
+    if (s->wide && (s->state > SCAN3_MAX_STATE || s->angles > s->state / 2))
+        return err_set(e, RZ_EFORMAT, "%s: a state size of %u with %u angles, expected at most %d",
+                       f->path, s->state, s->angles, SCAN3_MAX_STATE);
     return RZ_OK;
 }

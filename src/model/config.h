@@ -16,8 +16,18 @@
 typedef struct ssm_config {
     uint32_t inner, state, conv; /* inner width, state size N, taps of the convolution */
     uint32_t rank;               /* of the step size's projection (Mamba 1) */
-    uint32_t heads, groups;      /* Mamba 2 */
+    uint32_t heads, groups;      /* Mamba 2 and 3 */
     float dt_min, dt_max;        /* step sizes are clamped to these */
+    uint32_t norm_groups;        /* parts of a row that the norm of the result runs over */
+    float state_max;             /* Mamba 1: the state is clamped to +- this; 0: it is not */
+    /* Mamba 3 */
+    uint32_t wide;      /* heads are so many times wider inside the scan */
+    uint32_t angles;    /* pairs of B and C that turn */
+    bool angles_shared; /* all heads turn by the same, each with its step */
+    bool act_input;     /* without convolution u has its activation all the same */
+    bool norm_first;    /* the result is normed before its gate */
+    float decay_floor;  /* least decay, where decay comes from the token */
+    float bc_eps;       /* of the norms of B and C */
 } ssm_config;
 
 /* Latent attention (MLA). rank 0: the model has none. */
@@ -83,6 +93,14 @@ status config_read_experts(model_config *c, const tensor_file *f, str arch, err 
 
 /* Latent attention: ranks and head sizes, checked. Before config_read_transformer. */
 status config_read_latent(mla_config *c, const tensor_file *f, str arch, err *e);
+
+/* Scales that are 1 unless a family says otherwise. */
+void config_plain_scales(model_config *c);
+/* Are these sizes in range and do they divide each other? */
+status config_check_depth(const model_config *c, const tensor_file *f, err *e);
+status config_check_experts(const model_config *c, const tensor_file *f, err *e);
+status config_check_latent(const mla_config *c, const tensor_file *f, err *e);
+status config_check_ssm(const model_config *c, const ssm_config *s, const tensor_file *f, err *e);
 
 /* A model of recurrent layers alone: L D C norm_eps and ssm. */
 status config_read_ssm(model_config *c, const tensor_file *f, str arch, err *e);

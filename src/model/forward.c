@@ -13,7 +13,8 @@
 static mix_fn *const mix[MIX_KIND_COUNT] = {[MIX_ATTN] = mix_attn,
                                             [MIX_MLA] = mix_mla,
                                             [MIX_MAMBA1] = mix_mamba1,
-                                            [MIX_MAMBA2] = mix_mamba2};
+                                            [MIX_MAMBA2] = mix_mamba2,
+                                            [MIX_MAMBA3] = mix_mamba3};
 static ffn_fn *const ffn[FFN_KIND_COUNT] = {[FFN_DENSE] = ffn_dense, [FFN_MOE] = ffn_moe};
 
 /* Cos and sin of every row: sequences beyond long_from may turn otherwise. */
@@ -90,7 +91,7 @@ status forward(ops *o, const model *m, step *s, err *e) {
     return r;
 }
 
-enum { ALIGN_FLOATS = 16, MAX_PARTS = 40 };
+enum { ALIGN_FLOATS = 16, MAX_PARTS = 48 };
 
 /* One array of the scratch: `at` receives its address. All elements are 4 bytes wide. */
 typedef struct scratch_part {
@@ -100,25 +101,52 @@ typedef struct scratch_part {
 
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
+/* The widest row of each kind that any layer makes. */
+typedef struct widths {
+    uint64_t q, mixed, kv, inner, channels, dt, low, state, wide, theta, heads;
+} widths;
+
+static widths find_widths(const model *m) {
+    const mla_config *a = &m->c.mla;
+    widths w = {0};
+    for (uint32_t i = 0; i < m->c.L; i++) {
+        const layer *l = &m->layer[i];
+        const attend_config *c = &l->attend;
+        const ssm_config *s = &l->ssm;
+        const uint64_t heads = s->heads, H = c->H;
+        w.q = most(w.q, most(H * c->K, H * (a->nope + a->rope)));
+        w.mixed = most(w.mixed, most(H * c->K, H * a->value));
+        w.kv = most(w.kv, (uint64_t)c->G * c->K);
+        w.inner = most(w.inner, s->inner);
+        w.channels = most(w.channels, s->inner + 2ull * s->groups * s->state);
+        w.dt = most(w.dt, heads ? heads : s->inner);
+        w.low = most(w.low, s->rank);
+        w.state = most(w.state, s->state);
+        if (!s->wide) continue;
+        w.heads = most(w.heads, heads);
+        w.theta = most(w.theta, heads * s->angles);
+        w.wide = most(w.wide, (uint64_t)s->inner * s->wide);
+    }
+    return w;
+}
+
 static int list_parts(scratch_part part[MAX_PARTS], step *s, const model *m) {
     const model_config *c = &m->c;
-    const uint64_t T = s->max_row, HK = (uint64_t)c->H * c->K, GK = (uint64_t)c->G * c->K;
+    const uint64_t T = s->max_row;
+    const widths w = find_widths(m);
     const mla_config *a = &c->mla;
-    const uint64_t T_mla = a->rank ? T : 0, H = c->H;
-    const uint64_t q = most(HK, H * (a->nope + a->rope)), mixed = most(HK, H * a->value);
+    const uint64_t T_mla = a->rank ? T : 0, H = m->most_heads;
     const uint64_t E = c->route.n_expert, k = c->route.n_used, T_moe = E ? T : 0;
-    const uint64_t T_ssm = c->ssm.inner ? T : 0;
-    const uint64_t channels = c->ssm.inner + 2ull * c->ssm.groups * c->ssm.state;
     uint64_t F = c->F > c->F_expert ? c->F : c->F_expert;
     if (c->F_shared > F) F = c->F_shared;
     const scratch_part all[] = {
         {&s->x, T, c->D},
         {&s->t, T, c->D},
         {&s->u, T, c->D},
-        {&s->q, T, q},
-        {&s->mixed, T, mixed},
-        {&s->k, T, GK},
-        {&s->v, T, GK},
+        {&s->q, T, w.q},
+        {&s->mixed, T, w.mixed},
+        {&s->k, T, w.kv},
+        {&s->v, T, w.kv},
         {&s->gate, T, F},
         {&s->up, T, F},
         {&s->cs[0], T, m->rope[0].n_rot},
@@ -129,13 +157,18 @@ static int list_parts(scratch_part part[MAX_PARTS], step *s, const model *m) {
         {&s->mla_key, T_mla, a->rope},
         {&s->mla_q, T_mla, H * (a->rank + a->rope)},
         {&s->mla_out, T_mla, H * a->rank},
-        {&s->ssm_x, T_ssm, channels},
-        {&s->ssm_z, T_ssm, c->ssm.inner},
-        {&s->ssm_y, T_ssm, c->ssm.inner},
-        {&s->ssm_dt, T_ssm, c->ssm.heads ? c->ssm.heads : c->ssm.inner},
-        {&s->ssm_low, T_ssm, c->ssm.rank},
-        {&s->ssm_B, T_ssm, c->ssm.state},
-        {&s->ssm_C, T_ssm, c->ssm.state},
+        {&s->ssm_x, T, w.channels},
+        {&s->ssm_z, T, w.inner},
+        {&s->ssm_y, T, w.inner},
+        {&s->ssm_dt, T, w.dt},
+        {&s->ssm_low, T, w.low},
+        {&s->ssm_B, T, w.state},
+        {&s->ssm_C, T, w.state},
+        {&s->ssm_lambda, T, w.heads},
+        {&s->ssm_decay, T, w.heads},
+        {&s->ssm_theta, T, w.theta},
+        {&s->ssm_wide, T, w.wide},
+        {&s->ssm_wide_y, T, w.wide},
         {&s->moe_logits, T, E},
         {&s->moe_x, T_moe, c->D},
         {&s->moe_y, T_moe, c->D},

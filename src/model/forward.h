@@ -31,6 +31,9 @@ typedef struct step {
     float *ssm_z, *ssm_y;           /* [T,inner] gate, result */
     float *ssm_dt, *ssm_low;        /* [T,inner or heads], [T,rank] */
     float *ssm_B, *ssm_C;           /* [T,state] */
+    float *ssm_lambda, *ssm_decay;  /* [T,heads] */
+    float *ssm_theta;               /* [T,angles of all heads] */
+    float *ssm_wide, *ssm_wide_y;   /* [T,inner wide] */
     float *moe_logits;              /* [T,E] */
     float *moe_x, *moe_y, *moe_sum; /* [T,D] rows of one expert, its answers, the sum of all */
     int32_t *moe_id;                /* [T,n_used] */
@@ -56,7 +59,7 @@ typedef void mix_fn(ops *o, const model *m, const layer *l, step *s, float *t_ou
                     const float *t_in);
 typedef void ffn_fn(ops *o, const model *m, const layer *l, step *s, float *t_out,
                     const float *t_in);
-mix_fn mix_attn, mix_mla, mix_mamba1, mix_mamba2;
+mix_fn mix_attn, mix_mla, mix_mamba1, mix_mamba2, mix_mamba3;
 ffn_fn ffn_dense, ffn_moe;
 
 #endif

@@ -1,6 +1,9 @@
 /* model.c - from an open file to a model that forward() can run. */
 #include "model/model.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "model/arch.h"
 
@@ -20,10 +23,30 @@ static status make_layers(model *m, err *e) {
     m->layer = arena_zero(&m->mem, m->c.L, sizeof *m->layer);
     if (!m->layer) return err_set(e, RZ_ENOMEM, "%s: out of memory", m->file->path);
     for (uint32_t i = 0; i < m->c.L; i++) {
-        m->layer[i].index = i;
-        m->arch->layer_kinds(m, &m->layer[i]);
+        layer *l = &m->layer[i];
+        l->index = i;
+        if (m->arch->read_layer) TRY(m->arch->read_layer(m, l, e));
+        else m->arch->layer_kinds(m, l);
+        if (l->F > m->c.F) m->c.F = l->F;
+        if (l->attend.H > m->most_heads) m->most_heads = l->attend.H;
+        if (m->c.H == 0 && l->attend.H) { /* told by its layers alone */
+            m->c.H = l->attend.H;
+            m->c.G = l->attend.G;
+            m->c.K = l->attend.K;
+        }
     }
     return RZ_OK;
+}
+
+void model_note(model *m, const char *format, ...) {
+    char text[sizeof m->notes];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const size_t used = strlen(m->notes);
+    if (strstr(m->notes, text)) return;
+    snprintf(m->notes + used, sizeof m->notes - used, "%s%s", used ? "; " : "", text);
 }
 
 static void place_cache(model *m, layer *l) {
@@ -75,7 +98,8 @@ static status find_arch(model *m, str *name, err *e) {
     if (m->file->config) {
         const json *type = json_get(m->file->config, "model_type");
         if (type && type->kind == JSON_STRING) *name = type->text;
-        m->arch = name->p ? arch_find_hf(*name) : NULL;
+        m->arch = name->p ? arch_find_hf(*name) : arch_find_claimed(m->file);
+        if (m->arch && !name->p) *name = str_of(m->arch->name);
     } else {
         TRY(meta_str(m->file, "general.architecture", name, e));
         m->arch = name->p ? arch_find(*name) : NULL;
@@ -123,14 +147,18 @@ void model_close(model *m) {
 
 uint32_t model_max_cols(const model *m) {
     uint32_t most = m->c.D;
+    for (uint32_t i = 0; i < m->c.L; i++) {
+        const layer *l = &m->layer[i];
+        const uint32_t mixed = l->attend.H * l->attend.K, wide = l->ssm.wide ? l->ssm.wide : 1;
+        if (mixed > most) most = mixed;
+        if (l->ssm.inner * wide > most) most = l->ssm.inner * wide;
+    }
     if (m->c.F > most) most = m->c.F;
-    if (m->c.ssm.inner > most) most = m->c.ssm.inner;
     if (m->c.F_expert > most) most = m->c.F_expert;
     if (m->c.F_shared > most) most = m->c.F_shared;
-    if (m->c.H * m->c.mla.value > most) most = m->c.H * m->c.mla.value;
+    if (m->most_heads * m->c.mla.value > most) most = m->most_heads * m->c.mla.value;
     if (m->c.mla.q_rank > most) most = m->c.mla.q_rank;
     if (m->c.mla.rank > most) most = m->c.mla.rank;
     if (m->c.mla.nope > most) most = m->c.mla.nope;
-    if (m->c.H * m->c.K > most) most = m->c.H * m->c.K;
     return most;
 }

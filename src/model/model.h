@@ -14,6 +14,7 @@ typedef enum mix_kind {
     MIX_MLA,
     MIX_MAMBA1,
     MIX_MAMBA2,
+    MIX_MAMBA3,
     MIX_KIND_COUNT
 } mix_kind;
 typedef enum ffn_kind { FFN_NONE, FFN_DENSE, FFN_MOE, FFN_KIND_COUNT } ffn_kind;
@@ -51,12 +52,19 @@ typedef struct layer {
     weight kv_down, kv_rope; /* to the latent and the shared rotated key */
     norm_weight kv_down_norm;
     head_stack k_up, v_up; /* [rank,nope], turned: from query to latent; [value,rank] */
-    /* MIX_MAMBA1 and MIX_MAMBA2 */
+    /* MIX_MAMBA1, MIX_MAMBA2 and MIX_MAMBA3; biases of the projections or NULL */
+    ssm_config ssm;
     weight ssm_in_x, ssm_in_z, ssm_dt, ssm_out;
+    const float *ssm_in_x_bias, *ssm_in_z_bias, *ssm_dt_in_bias, *ssm_out_bias;
     weight ssm_x_dt, ssm_x_B, ssm_x_C;     /* MIX_MAMBA1 */
     const float *ssm_conv, *ssm_conv_bias; /* [channels, taps], [channels] or NULL */
     const float *ssm_dt_bias, *ssm_A, *ssm_skip;
-    norm_weight ssm_norm; /* MIX_MAMBA2: of the gated result */
+    norm_weight ssm_norm; /* MIX_MAMBA2 and 3: of the result */
+    /* MIX_MAMBA3; decay without data: ssm_A; widen and narrow without data: one rank */
+    weight ssm_lambda, ssm_theta, ssm_decay, ssm_widen, ssm_narrow;
+    const float *ssm_lambda_bias, *ssm_theta_bias, *ssm_widen_bias, *ssm_narrow_bias;
+    const float *ssm_B_gain, *ssm_C_gain, *ssm_B_bias, *ssm_C_bias; /* [N], [N], [H,N], [H,N] */
+    uint32_t F;                                                     /* FFN_DENSE: its width */
     /* FFN_DENSE; gate without data: act(up x) alone */
     weight gate, up, down;
     const float *gate_bias, *up_bias, *down_bias;
@@ -83,6 +91,7 @@ typedef struct model {
     const float *slope;                     /* [H] of ALiBi, or NULL */
     rope_config rope[MODEL_MAX_ROPES];      /* inv_freq NULL: not used */
     rope_config rope_long[MODEL_MAX_ROPES]; /* instead, for texts beyond long_from tokens */
+    uint32_t most_heads;                    /* of any layer */
     uint32_t long_from;                     /* 0: there is no such limit */
     bool long_by_length;                    /* every text by its own length, from its first token on
                                             once it has grown beyond; false: all texts alike, by
@@ -94,6 +103,7 @@ typedef struct model {
     bool tied;
     uint64_t n_param, weight_bytes;
     quant_type main_type; /* the type that holds most weight bytes */
+    char notes[400];      /* what was assumed, separated by "; " */
     arena mem;
 } model;
 
@@ -105,6 +115,8 @@ void model_close(model *m);
 kv_slab model_layer_cache(const layer *l, const kv_slab *all);
 /* Which rotation a text of n_token tokens has that may grow to `context`. */
 bool model_is_long(const model *m, uint32_t context, uint32_t n_token);
+/* Say once that something was assumed which the file does not tell. */
+__attribute__((format(printf, 2, 3))) void model_note(model *m, const char *format, ...);
 /* Largest input width of any product: what a device's scratch must hold. */
 uint32_t model_max_cols(const model *m);
 
