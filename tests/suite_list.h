@@ -28,6 +28,7 @@
     X(kv_types)          \
     X(model)             \
     X(engine)            \
+    X(families)          \
     X(synthetic)         \
     X(http)              \
     X(server)            \

@@ -15,6 +15,14 @@
     X(bloom)         \
     X(oxidizr)       \
     X(mamba3)        \
+    X(starcoder2)    \
+    X(stablelm)      \
+    X(olmo2)         \
+    X(granite)       \
+    X(smollm3)       \
+    X(cohere)        \
+    X(cohere2)       \
+    X(phi2)          \
     X(mixtral) X(qwen2moe) X(qwen3moe) X(mamba) X(mamba2) X(phi3) X(deepseek2)
 
 #endif
