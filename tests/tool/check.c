@@ -4,6 +4,7 @@
  *                               ".a#" counts): strings as they are, the rest as JSON
  *   check floats A B TOLERANCE  two files of f32: as long, and nowhere further apart
  *   check deaf [TEXT]           listen on a free port, print it, answer TEXT and then nothing
+ *   check jinja                 standard input is [{"template","vars"}]; print [{"out"}|{"error"}]
  *   check pty COMMAND ...       run it on a terminal of its own; print what it writes there
  *
  * Exit code 0 when it holds, 1 when it does not (with a reason), 2 when it cannot be checked. */
@@ -17,10 +18,12 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/os.h"
 #include "json/json.h"
+#include "tokenizer/jinja.h"
 
 enum { MAX_INPUT = 64 << 20, DEAF_SECONDS = 60 };
 
@@ -61,18 +64,22 @@ static int print_value(const json *v) {
     return putchar('\n') < 0;
 }
 
+static status read_json(buf *b, arena *a, json **root, err *e) {
+    char *to;
+    ssize_t n = 1;
+    while (b->len < MAX_INPUT && n > 0 && (to = buf_reserve(b, 1 << 16)) != NULL) {
+        n = read(STDIN_FILENO, to, 1 << 16);
+        if (n > 0) b->len += (size_t)n;
+    }
+    return json_parse(root, buf_view(b), a, e);
+}
+
 static int check_json(const char *path) {
     buf b = BUF_INIT;
     arena a = ARENA_INIT;
     err e = {0};
     json *root;
-    char *to;
-    ssize_t n = 1;
-    while (b.len < MAX_INPUT && n > 0 && (to = buf_reserve(&b, 1 << 16)) != NULL) {
-        n = read(STDIN_FILENO, to, 1 << 16);
-        if (n > 0) b.len += (size_t)n;
-    }
-    if (json_parse(&root, buf_view(&b), &a, &e) < 0) return no("not JSON:", e.text);
+    if (read_json(&b, &a, &root, &e) < 0) return no("not JSON:", e.text);
     const json *v = root;
     const char *at = path;
     while (v && (*at == '.' || *at == '[')) v = step(v, &at);
@@ -83,6 +90,39 @@ static int check_json(const char *path) {
     arena_free(&a);
     buf_free(&b);
     return rc;
+}
+
+/* ---- jinja ---- */
+
+static int check_jinja(void) {
+    buf in = BUF_INIT, out = BUF_INIT;
+    arena a = ARENA_INIT;
+    err e = {0};
+    json *root;
+    if (read_json(&in, &a, &root, &e) < 0) return no("not JSON:", e.text);
+    buf_char(&out, '[');
+    for (const json *v = root->child; v; v = v->next) {
+        const json *template = json_get(v, "template"), *vars = json_get(v, "vars");
+        jinja_limits lim = JINJA_LIMITS_DEFAULT;
+        buf text = BUF_INIT;
+        jinja *t = NULL;
+        if (!template || template->kind != JSON_STRING) return no("a case has no", "template");
+        lim.unix_s = time(NULL);
+        status got = jinja_compile(&t, template->text, &e);
+        if (got == RZ_OK) got = jinja_render(t, vars, &lim, &text, &e);
+        if (v != root->child) buf_char(&out, ',');
+        buf_text(&out, got == RZ_OK ? "{\"out\":" : "{\"error\":");
+        json_write_string(&out, got == RZ_OK ? buf_view(&text) : str_of(e.text));
+        buf_char(&out, '}');
+        jinja_free(t);
+        buf_free(&text);
+    }
+    buf_char(&out, ']');
+    fwrite(out.p, 1, out.len, stdout);
+    arena_free(&a);
+    buf_free(&in);
+    buf_free(&out);
+    return putchar('\n') < 0;
 }
 
 /* ---- floats ---- */
@@ -156,6 +196,7 @@ static int check_pty(char **argv) {
 int main(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
     if (strcmp(what, "json") == 0) return check_json(argc > 2 ? argv[2] : "");
+    if (strcmp(what, "jinja") == 0) return check_jinja();
     if (strcmp(what, "floats") == 0 && argc == 5)
         return check_floats(argv[2], argv[3], strtod(argv[4], NULL));
     if (strcmp(what, "deaf") == 0) return check_deaf(argc > 2 ? argv[2] : "");
