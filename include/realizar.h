@@ -247,6 +247,16 @@ RZ_API const char *rz_tokenizer_kind(const rz_tokenizer *t); /* "byte-level BPE"
 /* 1 for tokens that stand for no text (BOS, <|im_end|>), 0 for others and for what is no id. */
 RZ_API int rz_token_is_control(const rz_tokenizer *t, rz_token id);
 
+/* The prompt for a conversation, by the model's chat template. `request` is a JSON object with
+ * "messages" (a list of {"role","content"}) and, as far as the template knows them, "tools",
+ * "add_generation_prompt" (true unless given) and anything else. Encode the result with
+ * RZ_ENCODE_BOS | RZ_ENCODE_SPECIAL. *need receives the full length; at most `cap` bytes are
+ * written. RZ_EINVAL: the template refuses the messages, in its own words. */
+RZ_API rz_status rz_chat_render(const rz_model *m, const char *request, size_t len, char *out,
+                                size_t cap, size_t *need, rz_error *err);
+/* The template's text (not ended by 0) and where it is from; `len` and `from` may be NULL. */
+RZ_API const char *rz_chat_template(const rz_model *m, size_t *len, const char **from);
+
 /* ---- 4. Generate ------------------------------------------------------ */
 
 typedef struct rz_bias {

@@ -13,6 +13,7 @@
     X(re)                \
     X(re_split)          \
     X(regex_api)         \
+    X(chat)              \
     X(jinja)             \
     X(json)              \
     X(yaml)              \

@@ -7,15 +7,16 @@
 #include "model/model.h"
 #include "runtime/engine.h"
 #include "runtime/session.h"
+#include "tokenizer/chat.h"
 #include "tokenizer/tok.h"
 
 struct rz_model {
     tensor_file *file;
     model *m;
-    tok *tok;               /* NULL: the file has no vocabulary */
+    tok *tok; /* NULL: the file has no vocabulary */
+    chat *chat;
     char *name;             /* general.name, or "" */
     buf layer_kinds, types; /* in words, with a 0 behind */
-    bool chat_template;
     pool *workers;
     buf image; /* of a synthetic model: the bytes the file is made of */
 };

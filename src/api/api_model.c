@@ -14,7 +14,7 @@
 #include "model/describe.h"
 #include "model/quantize.h"
 
-enum { PREFAULT_STEP = 4 << 20, PAGE = 4096, MAX_TOKENIZER_CONFIG = 16 << 20 };
+enum { PREFAULT_STEP = 4 << 20, PAGE = 4096 };
 
 /* Read one byte of every page, so that the first token does not wait for the disk. */
 static status prefault(const tensor_file *f, const rz_model_options *opt, err *e) {
@@ -66,30 +66,9 @@ static status ready_weights(rz_model *m, rz_model_options *opt, err *e) {
     return opt->prefault ? prefault(m->file, opt, e) : RZ_OK;
 }
 
-/* In a GGUF file, or beside a checkpoint in either of two files. */
-static bool brings_template(const tensor_file *f) {
-    char path[1024], *text = NULL;
-    size_t len = 0;
-    arena mem = ARENA_INIT;
-    json *root = NULL;
-    if (!f->folder) return tensor_file_meta(f, "tokenizer.chat_template") != NULL;
-    snprintf(path, sizeof path, "%s/chat_template.jinja", f->folder);
-    if (os_path_kind(path) == OS_FILE) return true;
-    snprintf(path, sizeof path, "%s/tokenizer_config.json", f->folder);
-    if (os_path_kind(path) != OS_FILE) return false;
-    bool found = false;
-    if (os_read_file(path, MAX_TOKENIZER_CONFIG, &text, &len, NULL) >= 0 &&
-        json_parse(&root, (str){text, len}, &mem, NULL) >= 0)
-        found = json_get(root, "chat_template") != NULL;
-    arena_free(&mem);
-    mem_free(text);
-    return found;
-}
-
 static status put_in_words(rz_model *m, err *e) {
     model_describe_layers(m->m, &m->layer_kinds);
     model_describe_types(m->m, &m->types);
-    m->chat_template = brings_template(m->file);
     if (buf_cstr(&m->layer_kinds) && buf_cstr(&m->types)) return RZ_OK;
     return err_set(e, RZ_ENOMEM, "%s: out of memory", m->file->path);
 }
@@ -112,6 +91,7 @@ static status open_model(rz_model **out, tensor_file *f, const rz_model_options 
     if (s >= 0) s = model_open(&m->m, f, e);
     if (s >= 0) s = put_in_words(m, e);
     if (s >= 0) s = tok_open_model(&m->tok, f, e);
+    if (s >= 0) s = chat_open(&m->chat, f, m->tok, e);
     if (s >= 0) s = copy_name(m, e);
     if (s >= 0) s = pool_new(&m->workers, threads, e);
     if (s >= 0) s = ready_weights(m, &opt, e);
@@ -148,6 +128,7 @@ rz_status rz_model_open_demo(rz_model **out, const rz_model_options *opt, rz_err
 void rz_model_close(rz_model *m) {
     if (!m) return;
     pool_free(m->workers);
+    chat_close(m->chat);
     tok_close(m->tok);
     model_close(m->m);
     tensor_file_close(m->file);
@@ -183,7 +164,7 @@ void rz_model_describe(const rz_model *m, rz_model_info *out) {
         .vocab = c->V,
         .context = c->C,
         .kv_floats_per_token = m->m->cache_width,
-        .chat_template = m->chat_template,
+        .chat_template = chat_is_own(m->chat),
         .state_bytes = m->m->state_width * sizeof(float),
         .tensors = (uint32_t)m->file->n_tensor,
         .meta_keys = (uint32_t)m->file->n_kv,

@@ -43,6 +43,12 @@ struct gen {
     char *over_failure;
 };
 
+/* What the reply of an OpenAI endpoint repeats. */
+typedef struct openai_reply {
+    uint64_t id, created_s;
+    bool chat, usage, echo, begun;
+} openai_reply;
+
 struct job {
     server *srv;
     conn *conn; /* NULL once the client has gone */
@@ -52,6 +58,7 @@ struct job {
     uint32_t n, n_left;
     gen *gen; /* [n] */
     uint64_t began_ns;
+    openai_reply openai;
 };
 
 /* A job of n generations for this connection, which is then in CONN_WORK. NULL: no memory. */

@@ -1,0 +1,395 @@
+/* h_openai.c - POST /v1/completions, /v1/chat/completions and /apply-template, as OpenAI's clients
+ * speak them.
+ *
+ *   model, prompt (a text, a list of texts, or token ids) | messages,
+ *   max_tokens (or max_completion_tokens), temperature = 0.7, top_p = 0.9, top_k = 40, min_p,
+ *   n = 1, stop, seed, presence_penalty, frequency_penalty, repeat_penalty, logit_bias, stream,
+ *   stream_options.include_usage, echo, ignore_eos, chat_template_kwargs
+ *
+ * Other fields are ignored, except those that promise a shape of the answer we cannot give. */
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "server/ask.h"
+#include "server/native.h"
+#include "server/sse.h"
+
+enum { COMPLETION_TOKENS = 100, MAX_CHOICES = 64 };
+
+/* ---- errors ---- */
+
+static const char *error_type(int code) {
+    return code == 404   ? "not_found_error"
+           : code == 503 ? "overloaded_error"
+           : code >= 500 ? "server_error"
+                         : "invalid_request_error";
+}
+
+static void error_object(buf *b, int code, const char *text) {
+    buf_text(b, "{\"error\":{\"message\":");
+    json_write_string(b, str_of(text));
+    buf_printf(b, ",\"type\":\"%s\",\"param\":null,\"code\":%d}}", error_type(code), code);
+}
+
+static void fail(conn *c, int code, const char *text) {
+    buf *b = reply_body(c->srv);
+    c->srv->metrics.failed++;
+    error_object(b, code, text);
+    reply_send(c, code, REPLY_JSON, buf_view(b), code == 503 ? "Retry-After: 1\r\n" : NULL);
+}
+
+/* ---- the request ---- */
+
+static void refuse(fields *f, const char *key, const char *why) {
+    if (fields_has(f, key)) fields_fail(f, 400, "field `%s`: %s", key, why);
+}
+
+/* Fields whose meaning the answer would have to honour. */
+static void refuse_unsupported(fields *f) {
+    const json *format = fields_find(f, "response_format", JSON_OBJECT);
+    const json *type = json_get(format, "type");
+    if (type && !(type->kind == JSON_STRING && str_is(type->text, "text")))
+        fields_fail(f, 400, "field `response_format`: only {\"type\":\"text\"} is supported");
+    const json *logprobs = json_get(f->root, "logprobs");
+    if (logprobs && logprobs->kind != JSON_NULL &&
+        !(logprobs->kind == JSON_BOOL && !logprobs->truth))
+        fields_fail(f, 400, "field `logprobs`: log probabilities are not supported");
+    refuse(f, "suffix", "inserting before a suffix is not supported");
+    const json *tools = fields_find(f, "tools", JSON_ARRAY);
+    if (tools && tools->n) fields_fail(f, 400, "field `tools`: tool calls are not supported");
+}
+
+/* Everything but prompt or messages. */
+static void read_params(fields *f, server *s, rz_params *p, int64_t most) {
+    *p = (rz_params)RZ_PARAMS_INIT;
+    const str model = fields_text(f, "model", (str){NULL, 0});
+    (void)model; /* one model is served, under whatever name it is asked for */
+    if (!s->tokenizer) fields_fail(f, 501, "this model has no tokenizer");
+    const bool newer = fields_has(f, "max_completion_tokens");
+    p->max_tokens =
+        (int)fields_int(f, newer ? "max_completion_tokens" : "max_tokens", 0, INT32_MAX, most);
+    p->temperature = (float)fields_number(f, "temperature", 0.0, 100.0, 0.7);
+    p->top_p = (float)fields_number(f, "top_p", 0.0, 1.0, 0.9);
+    p->top_k = (int)fields_int(f, "top_k", -1, INT32_MAX, 40);
+    if (p->top_k < 0) p->top_k = 0;
+    ask_penalties(f, p);
+    const uint64_t seed = fields_u64(f, "seed", os_random_u64());
+    p->seed = seed ? seed : 0x9e3779b97f4a7c15u;
+    p->ignore_eos = fields_bool(f, "ignore_eos", false);
+    if (!f->status) refuse_unsupported(f);
+    ask_lists(f, s, p);
+}
+
+/* A list of token ids as the prompt of generation i. */
+static void set_ids(fields *f, job *j, uint32_t i, const json *list) {
+    server *s = j->srv;
+    const size_t vocab = rz_tokenizer_size(s->tokenizer), room = rz_engine_context(s->engine);
+    rz_token *ids = arena_zero(&s->arena, list->n, sizeof *ids);
+    size_t n = 0;
+    if (!ids) fields_fail(f, 500, "out of memory");
+    for (const json *v = list->child; v && !f->status; v = v->next) {
+        int64_t id = 0;
+        if (v->kind != JSON_NUMBER || !json_int(v, 0, (int64_t)vocab - 1, &id))
+            fields_fail(f, 400, "field `prompt` must hold token ids below %zu", vocab);
+        ids[n++] = (rz_token)id;
+    }
+    if (!f->status && n >= room)
+        fields_fail(f, 400, "the prompt is %zu tokens long, the context holds %zu", n, room);
+    else if (!f->status && !job_set_prompt(j, i, ids, n)) fields_fail(f, 500, "out of memory");
+}
+
+/* Prompt number i of `prompt`: the value itself, or an element of a list of prompts. */
+static void set_prompt(fields *f, job *j, uint32_t i, const json *v) {
+    if (v->kind == JSON_STRING && v->text.len == 0) fields_fail(f, 400, "`prompt` cannot be empty");
+    else if (v->kind == JSON_STRING) ask_prompt(f, j, i, v->text);
+    else if (v->kind == JSON_ARRAY && v->n) set_ids(f, j, i, v);
+    else fields_fail(f, 400, "field `prompt` must be a text, a list of texts or token ids");
+}
+
+/* How many prompts there are: 1 for a text or a list of ids. */
+static uint32_t count_prompts(const json *v) {
+    const bool many = v->kind == JSON_ARRAY && v->n && v->child->kind != JSON_NUMBER;
+    return many ? v->n : 1;
+}
+
+/* ---- the reply ---- */
+
+static void name_and_time(buf *b, const job *j, const char *object) {
+    const openai_reply *o = &j->openai;
+    buf_printf(b, "{\"id\":\"%s-%016llx\",\"object\":\"%s\",\"created\":%llu,\"model\":",
+               o->chat ? "chatcmpl" : "cmpl", (unsigned long long)o->id, object,
+               (unsigned long long)o->created_s);
+    json_write_string(b, str_of(j->srv->model_id));
+}
+
+static void usage(buf *b, const job *j) {
+    size_t in = 0, out = 0;
+    for (uint32_t i = 0; i < j->n; i++) {
+        in += j->gen[i].n_prompt;
+        out += j->gen[i].n_token;
+    }
+    buf_printf(b,
+               "\"usage\":{\"prompt_tokens\":%zu,\"completion_tokens\":%zu,\"total_tokens\":%zu}",
+               in, out, in + out);
+}
+
+static const char *finish_reason(const gen *g) {
+    return g->why == RZ_FINISH_STOP ? "stop" : "length";
+}
+
+static void choice(buf *b, const job *j, uint32_t i, err *e) {
+    const gen *g = &j->gen[i];
+    buf_printf(b, "{\"index\":%u,", i);
+    if (j->openai.chat) {
+        buf_text(b, "\"message\":{\"role\":\"assistant\",\"content\":");
+        json_write_string(b, buf_view(&g->text));
+        buf_char(b, '}');
+    } else {
+        buf text = BUF_INIT;
+        if (j->openai.echo && native_decode(j->srv, g->prompt, g->n_prompt, &text, e) < 0)
+            b->failed = true;
+        buf_str(&text, buf_view(&g->text));
+        buf_text(b, "\"text\":");
+        json_write_string(b, buf_view(&text));
+        b->failed |= text.failed;
+        buf_free(&text);
+    }
+    buf_printf(b, ",\"logprobs\":null,\"finish_reason\":\"%s\"}", finish_reason(g));
+}
+
+static void whole_end(job *j) {
+    conn *c = j->conn;
+    const char *text;
+    err e;
+    for (uint32_t i = 0; i < j->n; i++) {
+        const int code = ask_trouble(j, &j->gen[i], &text);
+        if (!code) continue;
+        fail(c, code, text);
+        return;
+    }
+    buf *b = reply_body(j->srv);
+    name_and_time(b, j, j->openai.chat ? "chat.completion" : "text_completion");
+    buf_text(b, ",\"choices\":[");
+    for (uint32_t i = 0; i < j->n; i++) {
+        if (i) buf_char(b, ',');
+        choice(b, j, i, &e);
+    }
+    buf_text(b, "],");
+    usage(b, j);
+    buf_char(b, '}');
+    ask_succeeded(j);
+    reply_json(c, b);
+}
+
+/* One event with one choice; `text` NULL: the end, with its reason. The first of a chat says who
+ * speaks. */
+static void chunk(job *j, uint32_t i, const str *text, const char *reason, bool role) {
+    buf *o = sse_event(j->conn, NULL);
+    name_and_time(o, j, j->openai.chat ? "chat.completion.chunk" : "text_completion");
+    buf_printf(o, ",\"choices\":[{\"index\":%u,", i);
+    if (j->openai.chat) {
+        buf_text(o, "\"delta\":{");
+        if (role) buf_text(o, "\"role\":\"assistant\",");
+        if (text) buf_text(o, "\"content\":");
+        if (text) json_write_string(o, *text);
+        buf_char(o, '}');
+    } else {
+        buf_text(o, "\"text\":");
+        json_write_string(o, text ? *text : STR_LIT(""));
+    }
+    buf_text(o, ",\"logprobs\":null,\"finish_reason\":");
+    if (reason) buf_printf(o, "\"%s\"", reason);
+    else buf_text(o, "null");
+    buf_text(o, j->openai.usage ? "}],\"usage\":null}" : "}]}");
+    sse_event_end(j->conn);
+}
+
+static void chunk_token(job *j, gen *g, rz_token id, str text) {
+    (void)id;
+    if (text.len) chunk(j, (uint32_t)(g - j->gen), &text, NULL, false);
+}
+
+static void chunk_end(job *j) {
+    const char *text;
+    bool good = true;
+    for (uint32_t i = 0; i < j->n; i++) {
+        const int code = ask_trouble(j, &j->gen[i], &text);
+        if (code) {
+            j->srv->metrics.failed++;
+            error_object(sse_event(j->conn, NULL), code, text);
+            sse_event_end(j->conn);
+            good = false;
+            break;
+        }
+        chunk(j, i, NULL, finish_reason(&j->gen[i]), false);
+    }
+    if (good && j->openai.usage) {
+        buf *o = sse_event(j->conn, NULL);
+        name_and_time(o, j, j->openai.chat ? "chat.completion.chunk" : "text_completion");
+        buf_text(o, ",\"choices\":[],");
+        usage(o, j);
+        buf_char(o, '}');
+        sse_event_end(j->conn);
+    }
+    if (good) ask_succeeded(j);
+    buf_text(sse_event(j->conn, NULL), "[DONE]");
+    sse_event_end(j->conn);
+    sse_end(j->conn);
+}
+
+static const job_type whole_type = {NULL, whole_end};
+static const job_type chunk_type = {chunk_token, chunk_end};
+
+/* ---- starting ---- */
+
+/* What the texts of a stream begin with: who speaks, or the prompt again. */
+static void begin_stream(job *j) {
+    sse_begin(j->conn);
+    for (uint32_t i = 0; i < j->n; i++) {
+        const str nothing = STR_LIT("");
+        buf text = BUF_INIT;
+        err e;
+        if (j->openai.chat) chunk(j, i, &nothing, NULL, true);
+        else if (j->openai.echo &&
+                 native_decode(j->srv, j->gen[i].prompt, j->gen[i].n_prompt, &text, &e) == RZ_OK)
+            chunk(j, i, &(str){text.p, text.len}, NULL, false);
+        buf_free(&text);
+    }
+}
+
+/* n answers to each prompt: of the field `prompt`, or the one rendered from a chat. */
+static void start(fields *f, conn *c, const rz_params *p, const json *prompt, const str *chat) {
+    server *s = c->srv;
+    const int64_t n = fields_int(f, "n", 1, MAX_CHOICES, 1);
+    const bool stream = fields_bool(f, "stream", false), echo = fields_bool(f, "echo", false);
+    const json *options = fields_find(f, "stream_options", JSON_OBJECT);
+    const json *wants = json_get(options, "include_usage");
+    const size_t total = f->status ? 0 : (size_t)n * (chat ? 1 : count_prompts(prompt));
+    if (!f->status && total > s->lim.batch)
+        fields_fail(f, 400, "%zu answers are asked for, at most %zu are given", total,
+                    s->lim.batch);
+    job *j = f->status ? NULL : job_new(c, stream ? &chunk_type : &whole_type, (uint32_t)total);
+    if (!j) fields_fail(f, 500, "out of memory");
+    if (j) {
+        j->openai = (openai_reply){.id = os_random_u64(),
+                                   .created_s = os_unix_ms() / 1000,
+                                   .chat = chat != NULL,
+                                   .echo = echo,
+                                   .usage = wants && wants->kind == JSON_BOOL && wants->truth};
+        const bool many =
+            prompt && prompt->kind == JSON_ARRAY && prompt->n && prompt->child->kind != JSON_NUMBER;
+        const json *each = many ? prompt->child : prompt;
+        for (uint32_t i = 0; i < j->n && !f->status; i++) {
+            if (chat) ask_prompt(f, j, i, *chat);
+            else set_prompt(f, j, i, each);
+            if (!chat && (i + 1) % (uint32_t)n == 0) each = each->next;
+        }
+        /* Answers to one prompt differ: each has a random stream of its own. */
+        for (uint32_t i = 0; i < j->n; i++) {
+            rz_params own = *p;
+            own.seed += i % (uint32_t)n;
+            ask_submit(f, j, i, &own);
+        }
+    }
+    s->metrics.requests++;
+    if (f->status) {
+        if (j) job_leave(j);
+        fail(c, f->status, f->text);
+        return;
+    }
+    if (stream) begin_stream(j);
+    job_started(j);
+}
+
+void completions_post(conn *c, const call *in) {
+    fields f;
+    rz_params p;
+    fields_parse(&f, in);
+    const json *prompt = json_get(f.root, "prompt");
+    if (!f.status && !prompt) fields_fail(&f, 400, "missing field `prompt`");
+    read_params(&f, in->srv, &p, COMPLETION_TOKENS);
+    start(&f, c, &p, prompt, NULL);
+}
+
+/* The conversation of the request as a prompt, in the request's arena. */
+static str render(fields *f, server *s, str request) {
+    size_t cap = request.len + 4096, need = 0;
+    char *text = NULL;
+    for (int round = 0; round < 2 && !f->status; round++) {
+        err e;
+        text = arena_alloc(&s->arena, cap);
+        const status got =
+            text ? rz_chat_render(s->model, request.p, request.len, text, cap, &need, &e)
+                 : RZ_ENOMEM;
+        if (!text) fields_fail(f, 500, "out of memory");
+        else if (got < 0) fields_fail(f, got == RZ_EINVAL ? 400 : 500, "%s", e.text);
+        if (need <= cap) break;
+        cap = need;
+    }
+    return f->status ? (str){"", 0} : (str){text, need};
+}
+
+/* The request with the members of chat_template_kwargs beside the others, where they are given. */
+static str with_kwargs(fields *f, server *s, const call *in) {
+    const json *more = fields_find(f, "chat_template_kwargs", JSON_OBJECT);
+    if (!more || !more->n) return in->body;
+    buf b = BUF_INIT;
+    json root = *f->root, **at = &root.child;
+    json *copy = arena_zero(&s->arena, (size_t)f->root->n + more->n, sizeof *copy);
+    if (!copy) {
+        fields_fail(f, 500, "out of memory");
+        return in->body;
+    }
+    for (const json *m = f->root->child; m; m = m->next) {
+        const json *newer = more->child;
+        while (newer && !str_eq(newer->key, m->key)) newer = newer->next;
+        if (newer || m == more) continue;
+        *copy = *m;
+        *at = copy;
+        at = &copy++->next;
+    }
+    for (const json *m = more->child; m; m = m->next) {
+        *copy = *m;
+        *at = copy;
+        at = &copy++->next;
+    }
+    *at = NULL;
+    json_write(&b, &root);
+    const char *text = b.failed ? NULL : arena_copy(&s->arena, b.p, b.len);
+    if (!text) fields_fail(f, 500, "out of memory");
+    const str out = {text, b.len};
+    buf_free(&b);
+    return text ? out : in->body;
+}
+
+void chat_post(conn *c, const call *in) {
+    fields f;
+    rz_params p;
+    fields_parse(&f, in);
+    if (!f.status && !fields_has(&f, "messages")) fields_fail(&f, 400, "missing field `messages`");
+    read_params(&f, in->srv, &p, INT32_MAX);
+    str prompt = {"", 0};
+    if (!f.status) prompt = with_kwargs(&f, in->srv, in);
+    if (!f.status) prompt = render(&f, in->srv, prompt);
+    start(&f, c, &p, NULL, &prompt);
+}
+
+/* {"messages":[...]} to {"prompt":"..."}. */
+void apply_template_post(conn *c, const call *in) {
+    fields f;
+    fields_parse(&f, in);
+    if (!f.status && !fields_has(&f, "messages")) fields_fail(&f, 400, "missing field `messages`");
+    str prompt = {"", 0};
+    if (!f.status) prompt = with_kwargs(&f, in->srv, in);
+    if (!f.status) prompt = render(&f, in->srv, prompt);
+    if (f.status) {
+        fail(c, f.status, f.text);
+        return;
+    }
+    buf *b = reply_body(in->srv);
+    buf_text(b, "{\"prompt\":");
+    json_write_string(b, prompt);
+    buf_char(b, '}');
+    reply_json(c, b);
+}

@@ -1,0 +1,85 @@
+// OpenAI's client against the server: node openai.mjs URL, with $OPENAI_PACKAGE the module's file.
+import { pathToFileURL } from "node:url";
+
+const { default: OpenAI } = await import(pathToFileURL(process.env.OPENAI_PACKAGE).href);
+const client = new OpenAI({ baseURL: process.argv[2] + "/v1", apiKey: "none", maxRetries: 0 });
+let passed = 0, failed = 0;
+function check(what, good, found) {
+    if (good) passed++;
+    else {
+        failed++;
+        console.log("FAILED", what, JSON.stringify(found));
+    }
+}
+
+const models = await client.models.list();
+check("models are listed", models.data[0].id === "default", models);
+check("one is found", (await client.models.retrieve("default")).object === "model");
+
+const messages = [{ role: "system", content: "Be brief." }, { role: "user", content: "Hello!" }];
+const chat = await client.chat.completions.create({
+    model: "default", messages, max_completion_tokens: 12, temperature: 0,
+});
+check("a chat answers", chat.choices[0].message.role === "assistant" &&
+    typeof chat.choices[0].message.content === "string", chat);
+check("usage adds up", chat.usage.prompt_tokens + chat.usage.completion_tokens ===
+    chat.usage.total_tokens && chat.usage.completion_tokens === 12, chat.usage);
+check("it has an id and a time", chat.id.startsWith("chatcmpl-") &&
+    Math.abs(chat.created - Date.now() / 1000) < 60, chat);
+
+let text = "", reason = null, usage = null, role = null;
+const stream = await client.chat.completions.create({
+    model: "default", messages, max_tokens: 12, temperature: 0, stream: true,
+    stream_options: { include_usage: true },
+});
+for await (const chunk of stream) {
+    if (chunk.usage) usage = chunk.usage;
+    const choice = chunk.choices[0];
+    if (!choice) continue;
+    role ??= choice.delta.role;
+    text += choice.delta.content ?? "";
+    reason ??= choice.finish_reason;
+}
+check("a stream gives the same text", text === chat.choices[0].message.content, text);
+check("it says who, why and how much", role === "assistant" && reason === "length" &&
+    usage?.total_tokens === chat.usage.total_tokens, { role, reason, usage });
+
+const helper = client.chat.completions.stream({ model: "default", messages, max_tokens: 12, temperature: 0 });
+const final = await helper.finalChatCompletion();
+check("the client's stream helper puts it together",
+    final.choices[0].message.content === chat.choices[0].message.content, final);
+
+const done = await client.completions.create({ model: "default", prompt: "Once upon a time", max_tokens: 6, temperature: 0, n: 2 });
+check("a completion answers twice", done.choices.length === 2 &&
+    done.choices[0].text === done.choices[1].text && done.choices[0].text.length > 0, done);
+let pieces = "";
+for await (const chunk of await client.completions.create({ model: "default", prompt: "Once upon a time", max_tokens: 6, temperature: 0, stream: true }))
+    pieces += chunk.choices[0]?.text ?? "";
+check("a streamed completion is the same", pieces === done.choices[0].text, pieces);
+
+const stopped = await client.completions.create({ model: "default", prompt: "Once upon a time", max_tokens: 60, temperature: 0, stop: [" "] });
+check("a stop text ends it", stopped.choices[0].finish_reason === "stop" &&
+    !stopped.choices[0].text.includes(" "), stopped.choices);
+
+for (const [what, run] of [
+    ["an empty conversation", () => client.chat.completions.create({ model: "default", messages: [] })],
+    ["a schema", () => client.chat.completions.create({ model: "default", messages, response_format: { type: "json_object" } })],
+]) {
+    try {
+        await run();
+        check(what + " is refused", false, "it was not");
+    } catch (e) {
+        check(what + " is refused with its reason", e.status === 400 && e.type === "invalid_request_error" &&
+            e.message.length > 10, { status: e.status, message: e.message });
+    }
+}
+
+const aborted = await client.completions.create({ model: "default", prompt: "Once", max_tokens: 400, stream: true, ignore_eos: true });
+for await (const chunk of aborted) {
+    check("the first chunk before leaving", chunk.object === "text_completion", chunk);
+    break;
+}
+check("the server is there after a client left", (await client.models.list()).data.length === 1);
+
+console.log(`${passed} passed, ${failed} failed, 0 skipped`);
+process.exit(failed ? 1 : 0);
