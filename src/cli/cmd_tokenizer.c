@@ -91,8 +91,8 @@ static void info_text(const rz_tokenizer *t, counts c, bool special, buf *out) {
 
 /* A model file's, or a vocabulary by itself: whatever the word names. */
 static status open_word(const char *word, vocab *v, err *e) {
-    vocab_arg a = {{NULL, false}, word};
-    if (strcmp(word, "demo") == 0) a = (vocab_arg){{NULL, true}, NULL};
+    vocab_arg a = {.vocab = word};
+    if (strcmp(word, "demo") == 0) a = (vocab_arg){.model.demo = true};
     return vocab_arg_open(&a, v, e);
 }
 

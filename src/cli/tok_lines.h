@@ -3,7 +3,7 @@
 #define CLI_TOK_LINES_H
 
 #include "base/err.h"
-#include "realizar.h"
+#include <realizar.h>
 
 /* Read lines {"text":"..."} or {"text_b64":"..."} from `file` (NULL or "-": standard input) and
  * write a line {"ids":[...]} for each to standard output as it goes. Empty lines are left out.

@@ -27,29 +27,32 @@ struct chat {
     jinja *template; /* NULL: `why` says what is wrong with it */
     err why;
     str bos, eos; /* as spelled in the vocabulary, "" for none */
-    bool encoder_adds_bos, built_in;
+    bool built_in;
 };
 
 /* ---- finding it ---- */
 
-static bool keep(chat *c, str source, const char *from) {
+static status keep(chat *c, str source, const char *from, err *e) {
     c->source = (str){arena_copy(&c->mem, source.p, source.len), source.len};
     c->from = from;
-    return c->source.p != NULL;
+    return c->source.p ? RZ_OK : err_set(e, RZ_ENOMEM, "%s: out of memory", from);
 }
 
-/* "folder/name" whole, or an empty view when there is no such file. */
-static str read_beside(chat *c, const char *folder, const char *name, size_t max) {
+/* "folder/name" whole into the chat's memory; p NULL: there is no file that can be read. */
+static status read_beside(chat *c, const char *folder, const char *name, size_t max, str *out,
+                          err *e) {
     const size_t len = strlen(folder) + strlen(name) + 2;
     char *path = arena_alloc(&c->mem, len), *text = NULL;
     size_t n = 0;
-    if (!path) return (str){NULL, 0};
+    *out = (str){NULL, 0};
+    if (!path) return err_set(e, RZ_ENOMEM, "%s: out of memory", folder);
     snprintf(path, len, "%s/%s", folder, name);
-    if (os_path_kind(path) != OS_FILE || os_read_file(path, max, &text, &n, NULL) < 0)
-        return (str){NULL, 0};
-    const char *copy = arena_copy(&c->mem, text, n);
+    if (os_path_kind(path) != OS_FILE) return RZ_OK;
+    const status got = os_read_file(path, max, &text, &n, e);
+    if (got < 0) return got == RZ_ENOMEM ? got : RZ_OK;
+    *out = (str){arena_copy(&c->mem, text, n), n};
     mem_free(text);
-    return (str){copy, copy ? n : 0};
+    return out->p ? RZ_OK : err_set(e, RZ_ENOMEM, "%s: out of memory", path);
 }
 
 /* `chat_template` of tokenizer_config.json: a text, or a list of {name, template}. */
@@ -65,39 +68,36 @@ static str in_config(const json *root) {
     return text && text->kind == JSON_STRING ? text->text : (str){NULL, 0};
 }
 
-static bool find_in_folder(chat *c, const char *folder) {
-    const str file = read_beside(c, folder, "chat_template.jinja", MAX_TEMPLATE);
-    if (file.p) return keep(c, file, "chat_template.jinja");
-    const str config = read_beside(c, folder, "tokenizer_config.json", MAX_CONFIG);
+/* c->source stays empty when the folder has no template. */
+static status find_in_folder(chat *c, const char *folder, err *e) {
+    str file, config;
     json *root;
-    if (!config.p || json_parse_python(&root, config, &c->mem, NULL) < 0) return false;
+    TRY(read_beside(c, folder, "chat_template.jinja", MAX_TEMPLATE, &file, e));
+    if (file.p) return keep(c, file, "chat_template.jinja", e);
+    TRY(read_beside(c, folder, "tokenizer_config.json", MAX_CONFIG, &config, e));
+    if (!config.p) return RZ_OK;
+    const status got = json_parse_python(&root, config, &c->mem, e);
+    if (got < 0) return got == RZ_ENOMEM ? got : RZ_OK;
     const str text = in_config(root);
-    return text.p && keep(c, text, "tokenizer_config.json");
+    return text.p ? keep(c, text, "tokenizer_config.json", e) : RZ_OK;
 }
 
-/* How many ids `text` is; 0 without a vocabulary, or where it cannot be encoded. */
-static status count_ids(const tok *t, str text, int flags, size_t *n, err *e) {
-    tok_ids ids = {0};
-    const status got = t ? tok_encode(t, text, flags, &ids, e) : RZ_OK;
-    *n = ids.n;
-    tok_ids_free(&ids);
-    return got == RZ_ENOMEM ? got : RZ_OK;
+static bool has_piece(const tok *t, str piece) {
+    for (size_t id = 0; t && id < tok_size(t); id++)
+        if (str_eq(tok_piece(t, (int32_t)id), piece)) return true;
+    return false;
 }
 
 static status find(chat *c, const tensor_file *f, err *e) {
     str text = {NULL, 0};
-    size_t marks;
-    bool kept;
-    TRY(count_ids(c->tok, STR_LIT("<|im_start|>"), TOK_SPECIAL, &marks, e));
     if (meta_str(f, "tokenizer.chat_template", &text, NULL) == RZ_OK && text.len)
-        kept = keep(c, text, "the model file");
-    else if (f->folder && find_in_folder(c, f->folder)) kept = true;
-    else {
-        c->built_in = true;
-        kept = marks == 1 ? keep(c, str_of(chatml), "built-in ChatML")
-                          : keep(c, str_of(role_lines), "built-in role lines");
-    }
-    return kept ? RZ_OK : err_set(e, RZ_ENOMEM, "%s: out of memory", f->path);
+        return keep(c, text, "the model file", e);
+    if (f->folder) TRY(find_in_folder(c, f->folder, e));
+    if (c->source.p) return RZ_OK;
+    c->built_in = true;
+    return has_piece(c->tok, STR_LIT("<|im_start|>"))
+               ? keep(c, str_of(chatml), "built-in ChatML", e)
+               : keep(c, str_of(role_lines), "built-in role lines", e);
 }
 
 static str spelled(const tok *t, rz_special which) {
@@ -109,13 +109,10 @@ static str spelled(const tok *t, rz_special which) {
 status chat_open(chat **out, const tensor_file *f, const tok *t, err *e) {
     chat *c = mem_zero(sizeof *c);
     if (!c) return err_set(e, RZ_ENOMEM, "%s: out of memory", f->path);
-    size_t n_bos = 0;
     c->tok = t;
     c->bos = spelled(t, RZ_BOS);
     c->eos = spelled(t, RZ_EOS);
-    status got = count_ids(t, STR_LIT(""), TOK_BOS, &n_bos, e);
-    c->encoder_adds_bos = n_bos > 0;
-    if (got == RZ_OK) got = find(c, f, e);
+    status got = find(c, f, e);
     if (got == RZ_OK && jinja_compile(&c->template, c->source, &c->why) == RZ_ENOMEM)
         got = err_set(e, RZ_ENOMEM, "%s: out of memory", f->path);
     if (got < 0) {
@@ -261,6 +258,15 @@ static void add_missing(builder *b, const chat *c, json *vars) {
         append(vars, copy_of(b, &(json){.kind = JSON_NULL, .key = STR_LIT("tools")}));
 }
 
+/* Does encoding put the mark in front by itself? */
+static bool encoder_adds_bos(const chat *c) {
+    tok_ids ids = {0};
+    const bool adds =
+        c->tok && tok_encode(c->tok, STR_LIT(""), TOK_BOS, &ids, NULL) == RZ_OK && ids.n;
+    tok_ids_free(&ids);
+    return adds;
+}
+
 status chat_render(const chat *c, const json *request, buf *out, err *e) {
     TRY(check(request, e));
     if (!c->template)
@@ -276,7 +282,7 @@ status chat_render(const chat *c, const json *request, buf *out, err *e) {
     status got = b.failed ? err_set(e, RZ_ENOMEM, "chat template: out of memory")
                           : jinja_render(c->template, vars, &lim, &text, e);
     if (got == RZ_OK) {
-        const bool twice = c->encoder_adds_bos && c->bos.len && str_starts(buf_view(&text), c->bos);
+        const bool twice = c->bos.len && str_starts(buf_view(&text), c->bos) && encoder_adds_bos(c);
         const size_t from = twice ? c->bos.len : 0;
         buf_add(out, text.p + from, text.len - from);
         if (out->failed) got = err_set(e, RZ_ENOMEM, "chat template: out of memory");

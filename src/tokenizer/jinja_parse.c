@@ -59,13 +59,15 @@ static str need_name(parser *p) {
     return (str){"", 0};
 }
 
+static node *no_memory(parser *p) {
+    if (!p->bad) err_set(p->e, RZ_ENOMEM, "template: out of memory");
+    p->bad = true;
+    return NULL;
+}
+
 static node *make(parser *p, node_kind kind, node *a, node *b) {
     node *n = p->bad ? NULL : arena_zero(p->mem, 1, sizeof *n);
-    if (!n) {
-        if (!p->bad) err_set(p->e, RZ_ENOMEM, "template: out of memory");
-        p->bad = true;
-        return NULL;
-    }
+    if (!n) return no_memory(p);
     n->kind = (uint8_t)kind;
     n->line = a ? a->line : p->at[-1].line; /* a node is made behind its first token */
     n->a = a;
@@ -153,7 +155,7 @@ static node *string_literal(parser *p) {
     str whole = p->at++->text;
     while (p->at->kind == TOKEN_STRING) {
         char *text = arena_alloc(p->mem, whole.len + p->at->text.len + 1);
-        if (!text) return make_value(p, jv_none());
+        if (!text) return no_memory(p);
         memcpy(text, whole.p, whole.len);
         memcpy(text + whole.len, p->at->text.p, p->at->text.len);
         whole = (str){text, whole.len + p->at++->text.len};

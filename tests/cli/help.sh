@@ -55,7 +55,7 @@ for command in $commands; do
             *)
                 refused "$command $option" 2 "$option needs a value" "$command" "$option"
                 case $kind in
-                    N | X | SIZE | SECONDS | *'|'*)
+                    N | X | SIZE | SECONDS | *[a-z0-9]'|'*)
                         refused "$command $option=bad" 2 "$option is \"bad\", expected" \
                             "$command" "$option=bad" ;;
                 esac ;;

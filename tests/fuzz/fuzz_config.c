@@ -1,7 +1,7 @@
-/* fuzz_config.c - any configuration over any tensors: a model opens and can be described and run, or
- * there is one error that says why.
+/* fuzz_config.c - any configuration over any tensors: a model opens and can be described and run,
+ * or there is one error that says why.
  *
- * The input is a GGUF file, or text of a config.json or config.yaml, a 0, and a safetensors file. */
+ * The input is a GGUF file, or text of config.json or config.yaml, a 0, and a safetensors file. */
 #include <stdlib.h>
 #include <string.h>
 
