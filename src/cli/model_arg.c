@@ -63,8 +63,8 @@ const arg_option model_arg_options[] = {
 
 const arg_option compute_arg_options[] = {THREADS,     CTX,   KV_TYPE("auto"),
                                           CACHE_TYPES, QUANT, {.name = NULL}};
-const arg_option compute_arg_options_list[] = {CTX, KV_TYPE("auto"), CACHE_TYPES, QUANT,
-                                               {.name = NULL}};
+const arg_option compute_arg_options_list[] = {
+    CTX, KV_TYPE("auto"), CACHE_TYPES, QUANT, {.name = NULL}};
 const arg_option compute_arg_options_f32[] = {THREADS,     CTX,   KV_TYPE("f32"),
                                               CACHE_TYPES, QUANT, {.name = NULL}};
 

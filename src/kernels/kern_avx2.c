@@ -157,15 +157,11 @@ enum { TILE_ROWS = 2, TILE_COLS = 3 };
 const kern kern_avx2 = {
     .name = "avx2",
     KERN_BODY_ROWS,
-    .product =
-        {
-            KERN_FLOAT_ROWS,
-            [QUANT_Q4_0] = avx2_q4_0,
-            [QUANT_Q8_0] = avx2_q8_0,
+    .product = {KERN_FLOAT_ROWS, [QUANT_Q4_0] = avx2_q4_0, [QUANT_Q8_0] = avx2_q8_0,
 #define X(type, stem) [QUANT_##type] = avx2_##stem,
-            KERN_QUANT_OTHERS(X)
+                KERN_QUANT_OTHERS(X)
 #undef X
-        },
+    },
 };
 
 const kern kern_avxvnni = {

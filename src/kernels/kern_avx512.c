@@ -100,12 +100,10 @@ enum { TILE_ROWS = 4, TILE_COLS = 6 };
 const kern kern_avx512 = {
     .name = "avx512",
     KERN_BODY_ROWS,
-    .product =
-        {
-            KERN_FLOAT_ROWS,
+    .product = {KERN_FLOAT_ROWS,
 #define X(type, stem) [QUANT_##type] = avx512_##stem,
-            KERN_QUANT_LIST(X)
+                KERN_QUANT_LIST(X)
 #undef X
-        },
+    },
 };
 #endif

@@ -26,7 +26,7 @@ struct seq {
     buf held; /* text that may be the beginning of a stop string */
     bool paused, ended;
     bool again; /* what the cache holds has become useless: all tokens must run again */
-    bool cut; /* a stop string ended it: nothing behind it is text any more */
+    bool cut;   /* a stop string ended it: nothing behind it is text any more */
     rz_finish why;
     uint64_t submitted_ns, admitted_ns, first_token_ns;
     seq *next; /* in a list of the scheduler */

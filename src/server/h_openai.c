@@ -101,7 +101,9 @@ static void set_ids(fields *f, job *j, uint32_t i, const json *list) {
 
 /* Prompt number i of `prompt`: the value itself, or an element of a list of prompts. */
 static void set_prompt(fields *f, job *j, uint32_t i, const json *v) {
-    if (v->kind == JSON_STRING && v->text.len == 0) fields_fail(f, 400, "`prompt` cannot be empty");
+    if (!v) fields_fail(f, 400, "missing field `prompt`");
+    else if (v->kind == JSON_STRING && v->text.len == 0)
+        fields_fail(f, 400, "`prompt` cannot be empty");
     else if (v->kind == JSON_STRING) ask_prompt(f, j, i, v->text);
     else if (v->kind == JSON_ARRAY && v->n) set_ids(f, j, i, v);
     else fields_fail(f, 400, "field `prompt` must be a text, a list of texts or token ids");

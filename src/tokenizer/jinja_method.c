@@ -413,10 +413,11 @@ static jv g_strftime_now(run *r, jv v, const args *a) {
     const char *c_format = arena_copy(&r->mem, format.p, format.len);
     const time_t now = (time_t)r->unix_s;
     struct tm local;
-    char text[256];
+    char text[256] = "";
     if (!c_format) return jinja_nomem(r);
     if (!localtime_r(&now, &local)) return jinja_raise(r, "the time is out of range");
-    return jinja_copy(r, (str){text, strftime(text, sizeof text, c_format, &local)});
+    const size_t len = strftime(text, sizeof text, c_format, &local);
+    return jinja_copy(r, (str){text, len});
 }
 
 static const struct {

@@ -237,7 +237,7 @@ static status open_pipe(hf *h, word_model w, err *e) {
 
 static status open_word_bpe(hf *h, const model_settings *m, err *e) {
     merge_list merges = {0};
-    word_model w;
+    word_model w = {0};
     const word_bpe_options o = {h->t->special[RZ_UNK], m->byte_fallback ? h->byte : NULL,
                                 hf_keep(h, m->inside), hf_keep(h, m->end),
                                 m->fuse_unk,           m->ignore_merges};

