@@ -396,7 +396,8 @@ static void encode_word(encoder *c, size_t from, size_t to) {
     const size_t before = out->n;
     add_chars(c, from, to);
     flush_word(c, to);
-    if (!out->failed && !c->w.failed) tok_cache_put(&x, out->p + before, out->n - before);
+    if (!out->failed && !c->w.failed && out->n > before)
+        tok_cache_put(&x, out->p + before, out->n - before);
 }
 
 static void add_text(encoder *c) {
