@@ -14,7 +14,7 @@ typedef struct sha256 {
 } sha256;
 
 void sha256_start(sha256 *s);
-void sha256_add(sha256 *s, const void *p, size_t n);
+void sha256_add(sha256 *s, const void *data, size_t n);
 void sha256_end(sha256 *s, uint8_t out[SHA256_BYTES]);
 /* All at once, as 64 lower-case digits and a 0. */
 void sha256_text(const void *p, size_t n, char out[SHA256_TEXT]);

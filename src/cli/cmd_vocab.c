@@ -63,7 +63,6 @@ static status list(const char *folder, buf *out) {
 
 /* Run a program to its end, its standard output thrown away. */
 static status run_program(const char *const *argv, err *e) {
-    extern char **environ;
     posix_spawn_file_actions_t actions;
     pid_t pid;
     int code = 0;

@@ -109,7 +109,7 @@ static void scan3_row(const scan3_job *job, scan3_head *s, size_t row, uint32_t 
 
 static void scan3_task(void *ctx, uint32_t head, uint32_t thread) {
     const scan3_job *job = ctx;
-    scan3_head s;
+    scan3_head s = {.h = NULL};
     (void)thread;
     for (const row_span *span = job->span; span < job->span + job->n_span; span++) {
         find_state(&s, job->c, span->state, head);

@@ -146,6 +146,11 @@ static status read_attention(model *m, layer *l, looker *a, const told *t, err *
     return RZ_OK;
 }
 
+static bool same_latent(const mla_config *a, const mla_config *b) {
+    return a->rank == b->rank && a->q_rank == b->q_rank && a->nope == b->nope &&
+           a->rope == b->rope && a->value == b->value && a->q_rope_apart == b->q_rope_apart;
+}
+
 static status read_latent(model *m, layer *l, looker *a, const told *t, err *e) {
     mla_config c = {.q_rope_apart = true};
     c.rope = rows_of(a, "self_attn.w_kr.weight");
@@ -158,7 +163,7 @@ static status read_latent(model *m, layer *l, looker *a, const told *t, err *e) 
     if (a->missing || H == 0 || turned % c.rope || whole == 0 || whole % H)
         return cannot(a, "w_qr, w_kr and w_uq do not agree on the number of heads", e);
     c.nope = c.value = whole / H;
-    if (m->c.mla.rank && memcmp(&c, &m->c.mla, sizeof c) != 0)
+    if (m->c.mla.rank && !same_latent(&c, &m->c.mla))
         return cannot(a, "its latents are of another size than those of a layer before", e);
     m->c.mla = c;
     TRY(config_check_latent(&c, m->file, e));

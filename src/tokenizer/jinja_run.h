@@ -86,8 +86,8 @@ jv jinja_index(run *r, jv v, jv key);
 jv jinja_binary(run *r, char op, jv a, jv b);
 bool jinja_compare(run *r, char op, jv a, jv b);
 
-/* Python's text % arguments; `all`: every argument must be used. */
-jv jinja_format(run *r, str text, const args *a, bool all);
+/* Python's s % arguments; `all`: every argument must be used. */
+jv jinja_format(run *r, str s, const args *a, bool all);
 
 /* str.title: its words end at whatever is no letter. */
 jinja_fn jinja_title;
