@@ -192,7 +192,7 @@ static void test_folders_are_quantized_on_load(void) {
         CHECK_MSG(rz_model_open(&a, path, NULL, &e) == RZ_OK, "%s", e.text);
         CHECK_MSG(rz_model_open(&b, path, &opt, &e) == RZ_OK, "%s", e.text);
         REQUIRE(a && b);
-        float x[1024], y[1024];
+        float x[1024] = {0}, y[1024] = {0};
         double apart = 0, size = 0;
         REQUIRE(a->m->c.V <= 1024);
         logits_of(a, x);
