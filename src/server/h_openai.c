@@ -111,7 +111,7 @@ static void set_prompt(fields *f, job *j, uint32_t i, const json *v) {
 
 /* How many prompts there are: 1 for a text or a list of ids. */
 static uint32_t count_prompts(const json *v) {
-    const bool many = v->kind == JSON_ARRAY && v->n && v->child->kind != JSON_NUMBER;
+    const bool many = v && v->kind == JSON_ARRAY && v->n && v->child->kind != JSON_NUMBER;
     return many ? v->n : 1;
 }
 
