@@ -104,8 +104,8 @@ typedef struct bench {
 
 static void run_case(bench *b, one_case *c) {
     const options *o = b->o;
-    const attend_config a = {o->H, o->G, o->K, 0.125f, 0, 0};
-    const row_span s = {0, c->T, o->keys - c->T, b->page, NULL};
+    const attend_config a = {.H = o->H, .G = o->G, .K = o->K, .scale = 0.125f};
+    const row_span s = {.n_row = c->T, .pos = o->keys - c->T, .page = b->page};
     uint32_t n = b->kv.n_layer;
     if (c->T > 1 || strcmp(c->k->name, "scalar") == 0) n = n > 2 ? 2 : n;
     const double start = now();
@@ -128,7 +128,7 @@ static bool fill_cache(bench *b, pool *workers, uint8_t *buffer, size_t bytes) {
     if (ops_cpu_new(&w, workers, KV_PAGE_TOKENS, o->H * o->K, NULL) < 0) return false;
     b->kv.base = buffer;
     for (uint32_t i = 0; i < n_page; i++) b->page[i] = i;
-    const row_span s = {0, KV_PAGE_TOKENS, 0, b->page, NULL};
+    const row_span s = {.n_row = KV_PAGE_TOKENS, .page = b->page};
     for (uint32_t l = 0; l < b->kv.n_layer; l++) w->kv_write(w, &b->kv, l, b->q, b->q, &s, 1);
     for (uint32_t i = 1; i < n_page; i++)
         memcpy(buffer + i * b->kv.page_bytes, buffer, b->kv.page_bytes);
