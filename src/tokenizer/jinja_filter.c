@@ -307,6 +307,7 @@ static jv f_round(run *r, jv v, const args *a) {
     const int64_t places = jinja_arg_int(r, a, 0, "precision", 0);
     const str how = jinja_arg_text(r, a, 1, "method", STR_LIT("common"));
     if (!jv_is_number(v)) return jinja_raise(r, "round needs a number, not %s", jv_type(v));
+    if (places < -300 || places > 300) return jinja_raise(r, "round has too many places");
     const double unit = pow(10, (double)places), x = jv_number(v) * unit;
     if (str_is(how, "ceil")) return jv_float(ceil(x) / unit);
     if (str_is(how, "floor")) return jv_float(floor(x) / unit);
