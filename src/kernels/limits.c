@@ -14,7 +14,7 @@
 
 /* Long enough that the clock settles: a burst of a few milliseconds runs a tenth faster than any
  * model can. Reading fetches a page ahead, which is 15% faster than leaving it to hardware. */
-static volatile int sink; /* so that no loop is dropped */
+static volatile unsigned sink; /* so that no loop is dropped */
 enum { STEPS = 10000000, CHAINS = 12, AHEAD = 4096 };
 
 #if defined(__x86_64__)
@@ -60,7 +60,7 @@ __attribute__((target("avx512f"))) static void read_512(const uint8_t *p, size_t
             a[j] = _mm512_or_si512(a[j], _mm512_loadu_si512(p + i + 64 * j));
         }
     for (int j = 0; j < 4; j++) {
-        int first;
+        unsigned first;
         memcpy(&first, &a[j], sizeof first);
         sink += first;
     }
@@ -73,7 +73,7 @@ __attribute__((target("avx2"))) static void read_256(const uint8_t *p, size_t n)
                 a[j], _mm256_loadu_si256((const __m256i *)(const void *)(p + i + 32 * j)));
         }
     for (int j = 0; j < 4; j++) {
-        int first;
+        unsigned first;
         memcpy(&first, &a[j], sizeof first);
         sink += first;
     }
@@ -108,7 +108,7 @@ static double floats_neon(void) {
             a[i] = vfmaq_f32(a[i], x, x);
             __asm__("" : "+w"(a[i]));
         }
-    for (int i = 0; i < CHAINS; i++) sink += (int)vgetq_lane_f32(a[i], 0);
+    for (int i = 0; i < CHAINS; i++) sink += (unsigned)vgetq_lane_f32(a[i], 0);
     return (double)STEPS * CHAINS * 4;
 }
 static double bytes_neon(void) {
@@ -120,7 +120,7 @@ static double bytes_neon(void) {
             a[i] = vmlal_s8(a[i], x, x);
             __asm__("" : "+w"(a[i]));
         }
-    for (int i = 0; i < CHAINS; i++) sink += vgetq_lane_s16(a[i], 0);
+    for (int i = 0; i < CHAINS; i++) sink += (unsigned)vgetq_lane_s16(a[i], 0);
     return (double)STEPS * CHAINS * 8;
 }
 static const limits_isa neon = {"neon", bytes_neon, floats_neon};
