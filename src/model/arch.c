@@ -1,7 +1,6 @@
 /* arch.c - finding an architecture, and what several of them share. */
-#include "model/arch.h"
-
 #include "model/arch_list.h"
+#include "model/arch_rows.h"
 
 #define DECLARE(name) extern const arch arch_##name;
 ARCH_LIST(DECLARE)
@@ -50,6 +49,17 @@ void arch_plain_layer(const model *m, layer *l) {
                                 .softcap = c->score_cap};
 }
 
+status arch_read_rope(model *m, str name, bool halves, err *e) {
+    TRY(config_read_rope(&m->rope[0], &m->c, m->file, name, &m->mem, e));
+    m->rope[0].half = halves;
+    return RZ_OK;
+}
+
+status arch_configure_halves(model *m, str name, err *e) {
+    TRY(config_read_transformer(&m->c, m->file, name, e));
+    return arch_read_rope(m, name, true, e);
+}
+
 bool arch_is_listed(const tensor_file *f, const char *key, uint32_t index) {
     const json *list = f->config ? json_get(f->config, key) : NULL;
     int64_t n;
@@ -57,3 +67,27 @@ bool arch_is_listed(const tensor_file *f, const char *key, uint32_t index) {
         if (json_int(v, 0, UINT32_MAX, &n) && n == index) return true;
     return false;
 }
+
+#define EMBED_ROW NEED("token_embd.weight", "model.embed_tokens.weight", WEIGHT, M_AT(embed), V, D)
+#define HEAD_ROW MAYBE("output.weight", "lm_head.weight", WEIGHT, M_AT(head), V, D)
+
+const tensor_slot arch_model_rms[] = {
+    EMBED_ROW,
+    NEED("output_norm.weight", "model.norm.weight", NORM, M_AT(norm_out), D, NONE),
+    HEAD_ROW,
+    SLOT_END,
+};
+
+const tensor_slot arch_model_plus_one[] = {
+    EMBED_ROW,
+    ROWS("output_norm.weight", "model.norm.weight", NORM, M_AT(norm_out), D, NONE, ALL, PLUS_ONE),
+    SLOT_END,
+};
+
+const tensor_slot arch_model_center[] = {
+    EMBED_ROW,
+    NEED("output_norm.weight", "model.norm.weight", CENTER, M_AT(norm_out), D, NONE),
+    NEED("output_norm.bias", "model.norm.bias", VECTOR, M_AT(norm_out.bias), D, NONE),
+    HEAD_ROW,
+    SLOT_END,
+};

@@ -134,6 +134,14 @@ const char *arch_names(void);
 /* Attention as the configuration says, no window, rotation 0: what most layers want. */
 void arch_plain_layer(const model *m, layer *l);
 
+/* configure: sizes and rotation of halves, nothing else. */
+status arch_configure_halves(model *m, str name, err *e);
+
+/* Rotary frequencies of m->rope[0]. halves: dims (i, i + n_rot/2) rotate together, else (2i, 2i+1);
+ * q and k of llama's descendants are stored for the former in checkpoint folders and turned for the
+ * latter in GGUF files, those of most other families are left alone. */
+status arch_read_rope(model *m, str name, bool halves, err *e);
+
 /* Is `index` in the list of numbers config.json holds under `key`? */
 bool arch_is_listed(const tensor_file *f, const char *key, uint32_t index);
 

@@ -2,7 +2,7 @@
  * behind the embedding. */
 #include <math.h>
 
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 /* Press et al. 2022 (arXiv 2108.12409): for H a power of two the geometric sequence that begins at
  * and falls by 2^(-8/H); for others that of the next lower power, then every other one of twice
@@ -24,15 +24,11 @@ static status make_slopes(model *m, float max_bias, err *e) {
 static status configure(model *m, str name, err *e) {
     float max_bias = 8;
     bool other_residual = false;
-    const config_key bias[] = {{"attention.max_alibi_bias", NULL, KEY_F32, false, 0},
-                               {NULL, NULL, KEY_F32, false, 0}};
-    const config_key residual[] = {
-        {NULL, "apply_residual_connection_post_layernorm", KEY_BOOL, false, 0},
-        {NULL, NULL, KEY_BOOL, false, 0}};
     m->c.act = ACT_GELU_TANH;
     TRY(config_read_transformer(&m->c, m->file, name, e));
-    TRY(config_read(m->file, name, bias, &max_bias, e));
-    TRY(config_read(m->file, name, residual, &other_residual, e));
+    TRY(config_f32(m->file, name, "attention.max_alibi_bias", NULL, &max_bias, e));
+    TRY(config_bool(m->file, name, NULL, "apply_residual_connection_post_layernorm",
+                    &other_residual, e));
     if (other_residual)
         return err_set(e, RZ_EUNSUPPORTED,
                        "%s: apply_residual_connection_post_layernorm is not supported",
@@ -61,24 +57,13 @@ static const tensor_slot model_slot[] = {
     SLOT_END,
 };
 
-#define QKV "self_attention.query_key_value."
 static const tensor_slot layer_slot[] = {
-    NEED("attn_norm.weight", "input_layernorm.weight", CENTER, L_AT(norm_in), D, NONE),
-    NEED("attn_norm.bias", "input_layernorm.bias", VECTOR, L_AT(norm_in.bias), D, NONE),
-    ROWS("attn_qkv.weight", QKV "weight", WEIGHT, L_AT(q), HK, D, Q, PER_HEAD),
-    ROWS("attn_qkv.weight", QKV "weight", WEIGHT, L_AT(k), GK, D, K, PER_HEAD),
-    ROWS("attn_qkv.weight", QKV "weight", WEIGHT, L_AT(v), GK, D, V, PER_HEAD),
-    ROWS("attn_qkv.bias", QKV "bias", VECTOR, L_AT(q_bias), HK, NONE, Q, PER_HEAD),
-    ROWS("attn_qkv.bias", QKV "bias", VECTOR, L_AT(k_bias), GK, NONE, K, PER_HEAD),
-    ROWS("attn_qkv.bias", QKV "bias", VECTOR, L_AT(v_bias), GK, NONE, V, PER_HEAD),
+    LAYER_NORM_ROWS,
+    FUSED_QKV_ROWS("self_attention.query_key_value.", PER_HEAD),
+    FUSED_QKV_BIAS_ROWS("self_attention.query_key_value.", PER_HEAD),
     NEED("attn_output.weight", "self_attention.dense.weight", WEIGHT, L_AT(o), D, HK),
     NEED("attn_output.bias", "self_attention.dense.bias", VECTOR, L_AT(o_bias), D, NONE),
-    NEED("ffn_norm.weight", "post_attention_layernorm.weight", CENTER, L_AT(norm_ffn), D, NONE),
-    NEED("ffn_norm.bias", "post_attention_layernorm.bias", VECTOR, L_AT(norm_ffn.bias), D, NONE),
-    NEED("ffn_up.weight", "mlp.dense_h_to_4h.weight", WEIGHT, L_AT(up), F, D),
-    NEED("ffn_up.bias", "mlp.dense_h_to_4h.bias", VECTOR, L_AT(up_bias), F, NONE),
-    NEED("ffn_down.weight", "mlp.dense_4h_to_h.weight", WEIGHT, L_AT(down), D, F),
-    NEED("ffn_down.bias", "mlp.dense_4h_to_h.bias", VECTOR, L_AT(down_bias), D, NONE),
+    PLAIN_FFN_ROWS("mlp.dense_h_to_4h.", "mlp.dense_4h_to_h."),
     SLOT_END,
 };
 

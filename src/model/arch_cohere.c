@@ -2,17 +2,15 @@
  * pairs rotate, logits are scaled. R7B (cohere2) looks through a window and rotates, but for every
  * fourth layer, which sees everything and does not rotate. The norms of single heads that
  * Command R+ has are not supported: its q_norm tensors have no place here. */
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 enum { GLOBAL_EVERY = 4, DEFAULT_WINDOW = 4096 };
 
 static status configure(model *m, str name, err *e) {
-    const config_key scale[] = {{"logit_scale", "logit_scale", KEY_F32, false, 0},
-                                {NULL, NULL, KEY_F32, false, 0}};
     m->c.logit_scale = 0.0625f;
-    TRY(config_read(m->file, name, scale, &m->c.logit_scale, e));
+    TRY(config_f32(m->file, name, "logit_scale", "logit_scale", &m->c.logit_scale, e));
     TRY(config_read_transformer(&m->c, m->file, name, e));
-    return config_read_rope(&m->rope[0], &m->c, m->file, name, &m->mem, e);
+    return arch_read_rope(m, name, false, e);
 }
 
 static status configure2(model *m, str name, err *e) {
@@ -47,13 +45,8 @@ static const tensor_slot model_slot[] = {
 
 static const tensor_slot layer_slot[] = {
     NEED("attn_norm.weight", "input_layernorm.weight", CENTER, L_AT(norm_in), D, NONE),
-    NEED("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, L_AT(q), HK, D),
-    NEED("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D),
-    NEED("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D),
-    NEED("attn_output.weight", "self_attn.o_proj.weight", WEIGHT, L_AT(o), D, HK),
-    NEED("ffn_gate.weight", "mlp.gate_proj.weight", WEIGHT, L_AT(gate), F, D),
-    NEED("ffn_up.weight", "mlp.up_proj.weight", WEIGHT, L_AT(up), F, D),
-    NEED("ffn_down.weight", "mlp.down_proj.weight", WEIGHT, L_AT(down), D, F),
+    QKVO_ROWS,
+    GATED_FFN_ROWS,
     SLOT_END,
 };
 

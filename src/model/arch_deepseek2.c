@@ -7,7 +7,7 @@
  * whole. */
 #include <math.h>
 
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 static bool is_v3(const tensor_file *f) {
     const json *type = json_get(f->config, "model_type");
@@ -112,15 +112,8 @@ static void layer_kinds(const model *m, layer *l) {
     l->q_down_norm.eps = l->kv_down_norm.eps = 1e-6f; /* whatever the other norms have */
 }
 
-static const tensor_slot model_slot[] = {
-    NEED("token_embd.weight", "model.embed_tokens.weight", WEIGHT, M_AT(embed), V, D),
-    NEED("output_norm.weight", "model.norm.weight", NORM, M_AT(norm_out), D, NONE),
-    MAYBE("output.weight", "lm_head.weight", WEIGHT, M_AT(head), V, D),
-    SLOT_END,
-};
-
 static const tensor_slot layer_slot[] = {
-    NEED("attn_norm.weight", "input_layernorm.weight", NORM, L_AT(norm_in), D, NONE),
+    RMS_NORM_ROWS,
     NEED("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, L_AT(q), MH, MX),
     NEED("attn_q_a.weight", "self_attn.q_a_proj.weight", WEIGHT, L_AT(q_down), MQ, D),
     NEED("attn_q_a_norm.weight", "self_attn.q_a_layernorm.weight", NORM, L_AT(q_down_norm), MQ,
@@ -139,19 +132,10 @@ static const tensor_slot layer_slot[] = {
     ROWS("attn_kv_b.weight", "self_attn.kv_b_proj.weight", HEADS, L_AT(v_up), MV, MC, HEADS_V,
          NONE),
     NEED("attn_output.weight", "self_attn.o_proj.weight", WEIGHT, L_AT(o), D, MO),
-    NEED("ffn_norm.weight", "post_attention_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE),
-    FFN(DENSE, "ffn_gate.weight", "mlp.gate_proj.weight", WEIGHT, L_AT(gate), F, D),
-    FFN(DENSE, "ffn_up.weight", "mlp.up_proj.weight", WEIGHT, L_AT(up), F, D),
-    FFN(DENSE, "ffn_down.weight", "mlp.down_proj.weight", WEIGHT, L_AT(down), D, F),
-    FFN(MOE, "ffn_gate_inp.weight", "mlp.gate.weight", WEIGHT, L_AT(router), E, D),
+    GATED_FFN_ROWS,
+    EXPERT_ROWS,
     FFN_MAYBE(MOE, "exp_probs_b.bias", "mlp.gate.e_score_correction_bias", VECTOR,
               L_AT(router_bias), E, NONE),
-    FFN(MOE, "ffn_gate_exps.weight", "mlp.experts.*.gate_proj.weight", EXPERTS, L_AT(experts_gate),
-        FE, D),
-    FFN(MOE, "ffn_up_exps.weight", "mlp.experts.*.up_proj.weight", EXPERTS, L_AT(experts_up), FE,
-        D),
-    FFN(MOE, "ffn_down_exps.weight", "mlp.experts.*.down_proj.weight", EXPERTS, L_AT(experts_down),
-        D, FE),
     FFN(MOE, "ffn_gate_shexp.weight", "mlp.shared_experts.gate_proj.weight", WEIGHT,
         L_AT(shared_gate), FS, D),
     FFN(MOE, "ffn_up_shexp.weight", "mlp.shared_experts.up_proj.weight", WEIGHT, L_AT(shared_up),
@@ -167,5 +151,5 @@ const arch arch_deepseek2 = {.name = "deepseek2",
                              .hf_layer = "model.layers.",
                              .configure = configure,
                              .layer_kinds = layer_kinds,
-                             .model_slot = model_slot,
+                             .model_slot = arch_model_rms,
                              .layer_slot = layer_slot};

@@ -1,23 +1,17 @@
 /* arch_falcon.c - Falcon 7B's layout: one key head, one LayerNorm feeding both branches. */
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 static status configure(model *m, str name, err *e) {
     m->c.act = ACT_GELU_ERF;
     TRY(config_read_transformer(&m->c, m->file, name, e));
     bool multi_query = false, grouped = false;
-    const config_key many[] = {{NULL, "multi_query", KEY_BOOL, false, 0},
-                               {NULL, NULL, KEY_BOOL, false, 0}};
-    const config_key newer[] = {{NULL, "new_decoder_architecture", KEY_BOOL, false, 0},
-                                {NULL, NULL, KEY_BOOL, false, 0}};
-    TRY(config_read(m->file, name, many, &multi_query, e));
-    TRY(config_read(m->file, name, newer, &grouped, e));
+    TRY(config_bool(m->file, name, NULL, "multi_query", &multi_query, e));
+    TRY(config_bool(m->file, name, NULL, "new_decoder_architecture", &grouped, e));
     if (multi_query) m->c.G = 1;
     if (grouped)
         return err_set(e, RZ_EUNSUPPORTED, "%s: new_decoder_architecture is not supported",
                        m->file->path);
-    TRY(config_read_rope(&m->rope[0], &m->c, m->file, name, &m->mem, e));
-    m->rope[0].half = 1;
-    return RZ_OK;
+    return arch_read_rope(m, name, true, e);
 }
 
 static void layer_kinds(const model *m, layer *l) {
@@ -36,12 +30,7 @@ static const tensor_slot model_slot[] = {
 static const tensor_slot layer_slot[] = {
     NEED("attn_norm.weight", "input_layernorm.weight", CENTER, L_AT(norm_in), D, NONE),
     NEED("attn_norm.bias", "input_layernorm.bias", VECTOR, L_AT(norm_in.bias), D, NONE),
-    ROWS("attn_qkv.weight", "self_attention.query_key_value.weight", WEIGHT, L_AT(q), HK, D, Q,
-         NONE),
-    ROWS("attn_qkv.weight", "self_attention.query_key_value.weight", WEIGHT, L_AT(k), GK, D, K,
-         NONE),
-    ROWS("attn_qkv.weight", "self_attention.query_key_value.weight", WEIGHT, L_AT(v), GK, D, V,
-         NONE),
+    FUSED_QKV_ROWS("self_attention.query_key_value.", NONE),
     NEED("attn_output.weight", "self_attention.dense.weight", WEIGHT, L_AT(o), D, HK),
     NEED("ffn_up.weight", "mlp.dense_h_to_4h.weight", WEIGHT, L_AT(up), F, D),
     NEED("ffn_down.weight", "mlp.dense_4h_to_h.weight", WEIGHT, L_AT(down), D, F),

@@ -1,35 +1,22 @@
 /* arch_gemma.c - Gemma 1: a llama block with gelu, scaled embeddings and gains of 1 + w. */
 #include <math.h>
 
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 static status configure(model *m, str name, err *e) {
     m->c.norm_eps = 1e-6f;
     m->c.act = ACT_GELU_TANH;
     TRY(config_read_transformer(&m->c, m->file, name, e));
     m->c.embed_scale = sqrtf((float)m->c.D);
-    TRY(config_read_rope(&m->rope[0], &m->c, m->file, name, &m->mem, e));
-    m->rope[0].half = 1;
-    return RZ_OK;
+    return arch_read_rope(m, name, true, e);
 }
-
-static const tensor_slot model_slot[] = {
-    NEED("token_embd.weight", "model.embed_tokens.weight", WEIGHT, M_AT(embed), V, D),
-    ROWS("output_norm.weight", "model.norm.weight", NORM, M_AT(norm_out), D, NONE, ALL, PLUS_ONE),
-    SLOT_END,
-};
 
 static const tensor_slot layer_slot[] = {
     ROWS("attn_norm.weight", "input_layernorm.weight", NORM, L_AT(norm_in), D, NONE, ALL, PLUS_ONE),
     ROWS("ffn_norm.weight", "post_attention_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE, ALL,
          PLUS_ONE),
-    NEED("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, L_AT(q), HK, D),
-    NEED("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D),
-    NEED("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D),
-    NEED("attn_output.weight", "self_attn.o_proj.weight", WEIGHT, L_AT(o), D, HK),
-    NEED("ffn_gate.weight", "mlp.gate_proj.weight", WEIGHT, L_AT(gate), F, D),
-    NEED("ffn_up.weight", "mlp.up_proj.weight", WEIGHT, L_AT(up), F, D),
-    NEED("ffn_down.weight", "mlp.down_proj.weight", WEIGHT, L_AT(down), D, F),
+    QKVO_ROWS,
+    GATED_FFN_ROWS,
     SLOT_END,
 };
 
@@ -39,5 +26,5 @@ const arch arch_gemma = {.name = "gemma",
                          .hf_layer = "model.layers.",
                          .configure = configure,
                          .layer_kinds = arch_plain_layer,
-                         .model_slot = model_slot,
+                         .model_slot = arch_model_plus_one,
                          .layer_slot = layer_slot};

@@ -4,15 +4,13 @@
  * Norm gains mean 1 + w; GGUF files hold the sum already. */
 #include <math.h>
 
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 enum { DEFAULT_PATTERN = 6, DEFAULT_WINDOW = 1024 };
 static const float default_local_base = 10000.0f, default_global_base = 1000000.0f;
 
 static status configure(model *m, str name, err *e) {
     float local_base = default_local_base;
-    const config_key local[] = {{"rope.freq_base_swa", "rope_local_base_freq", KEY_F32, false, 0},
-                                {NULL, NULL, KEY_F32, false, 0}};
     m->c.norm_eps = 1e-6f;
     m->c.rope_base = default_global_base;
     m->c.act = ACT_GELU_TANH;
@@ -27,7 +25,7 @@ static status configure(model *m, str name, err *e) {
     TRY(config_u32(m->file, name, "attention.sliding_window", "sliding_window", &m->c.window, e));
     TRY(config_u32(m->file, name, "attention.sliding_window_pattern", "sliding_window_pattern",
                    &m->c.window_pattern, e));
-    TRY(config_read(m->file, name, local, &local_base, e));
+    TRY(config_f32(m->file, name, "rope.freq_base_swa", "rope_local_base_freq", &local_base, e));
     if (m->c.window_pattern == 0 || !(local_base > 1))
         return err_set(e, RZ_EFORMAT, "%s: sliding_window_pattern is %u, local rope base %g",
                        m->file->path, m->c.window_pattern, (double)local_base);
@@ -44,31 +42,14 @@ static void layer_kinds(const model *m, layer *l) {
     else l->rope = 1;
 }
 
-static const tensor_slot model_slot[] = {
-    NEED("token_embd.weight", "model.embed_tokens.weight", WEIGHT, M_AT(embed), V, D),
-    ROWS("output_norm.weight", "model.norm.weight", NORM, M_AT(norm_out), D, NONE, ALL, PLUS_ONE),
-    SLOT_END,
-};
-
 static const tensor_slot layer_slot[] = {
-    ROWS("attn_norm.weight", "input_layernorm.weight", NORM, L_AT(norm_in), D, NONE, ALL, PLUS_ONE),
-    ROWS("post_attention_norm.weight", "post_attention_layernorm.weight", NORM, L_AT(norm_mix_out),
-         D, NONE, ALL, PLUS_ONE),
-    ROWS("ffn_norm.weight", "pre_feedforward_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE, ALL,
-         PLUS_ONE),
-    ROWS("post_ffw_norm.weight", "post_feedforward_layernorm.weight", NORM, L_AT(norm_ffn_out), D,
-         NONE, ALL, PLUS_ONE),
-    NEED("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, L_AT(q), HK, D),
-    NEED("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D),
-    NEED("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D),
-    NEED("attn_output.weight", "self_attn.o_proj.weight", WEIGHT, L_AT(o), D, HK),
+    FOUR_PLUS_ONE_NORM_ROWS,
+    QKVO_ROWS,
     ROWS("attn_q_norm.weight", "self_attn.q_norm.weight", NORM, L_AT(q_norm), K, NONE, ALL,
          PLUS_ONE),
     ROWS("attn_k_norm.weight", "self_attn.k_norm.weight", NORM, L_AT(k_norm), K, NONE, ALL,
          PLUS_ONE),
-    NEED("ffn_gate.weight", "mlp.gate_proj.weight", WEIGHT, L_AT(gate), F, D),
-    NEED("ffn_up.weight", "mlp.up_proj.weight", WEIGHT, L_AT(up), F, D),
-    NEED("ffn_down.weight", "mlp.down_proj.weight", WEIGHT, L_AT(down), D, F),
+    GATED_FFN_ROWS,
     SLOT_END,
 };
 
@@ -78,5 +59,5 @@ const arch arch_gemma3 = {.name = "gemma3",
                           .hf_layer = "model.layers.",
                           .configure = configure,
                           .layer_kinds = layer_kinds,
-                          .model_slot = model_slot,
+                          .model_slot = arch_model_plus_one,
                           .layer_slot = layer_slot};

@@ -1,7 +1,7 @@
 /* arch_gpt2.c - GPT-2: learned positions, LayerNorm, fused qkv, plain gelu feed-forward.
  *
  * Checkpoint folders store every matrix of a layer as [in, out]. */
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 static status configure(model *m, str name, err *e) {
     m->c.act = ACT_GELU_TANH;
@@ -22,12 +22,8 @@ static const tensor_slot model_slot[] = {
 static const tensor_slot layer_slot[] = {
     NEED("attn_norm.weight", "ln_1.weight", CENTER, L_AT(norm_in), D, NONE),
     NEED("attn_norm.bias", "ln_1.bias", VECTOR, L_AT(norm_in.bias), D, NONE),
-    ROWS("attn_qkv.weight", "attn.c_attn.weight", WEIGHT, L_AT(q), HK, D, Q, TRANSPOSED),
-    ROWS("attn_qkv.weight", "attn.c_attn.weight", WEIGHT, L_AT(k), GK, D, K, TRANSPOSED),
-    ROWS("attn_qkv.weight", "attn.c_attn.weight", WEIGHT, L_AT(v), GK, D, V, TRANSPOSED),
-    ROWS("attn_qkv.bias", "attn.c_attn.bias", VECTOR, L_AT(q_bias), HK, NONE, Q, NONE),
-    ROWS("attn_qkv.bias", "attn.c_attn.bias", VECTOR, L_AT(k_bias), GK, NONE, K, NONE),
-    ROWS("attn_qkv.bias", "attn.c_attn.bias", VECTOR, L_AT(v_bias), GK, NONE, V, NONE),
+    FUSED_QKV_ROWS("attn.c_attn.", TRANSPOSED),
+    FUSED_QKV_BIAS_ROWS("attn.c_attn.", NONE),
     ROWS("attn_output.weight", "attn.c_proj.weight", WEIGHT, L_AT(o), D, HK, ALL, TRANSPOSED),
     NEED("attn_output.bias", "attn.c_proj.bias", VECTOR, L_AT(o_bias), D, NONE),
     NEED("ffn_norm.weight", "ln_2.weight", CENTER, L_AT(norm_ffn), D, NONE),

@@ -7,10 +7,8 @@
 
 static status configure1(model *m, str name, err *e) {
     bool normed = false;
-    const config_key norms[] = {{"ssm.dt_b_c_rms", NULL, KEY_BOOL, false, 0},
-                                {NULL, NULL, KEY_BOOL, false, 0}};
     TRY(config_read_ssm(&m->c, m->file, name, e));
-    TRY(config_read(m->file, name, norms, &normed, e));
+    TRY(config_bool(m->file, name, "ssm.dt_b_c_rms", NULL, &normed, e));
     if (normed)
         return err_set(e, RZ_EUNSUPPORTED, "%s: mamba with norms on dt, B and C is not supported",
                        m->file->path);

@@ -6,9 +6,7 @@ static status configure(model *m, str name, err *e) {
     TRY(config_read_transformer(&m->c, m->file, name, e));
     m->c.route.renormalise = true;
     TRY(config_read_experts(&m->c, m->file, name, e));
-    TRY(config_read_rope(&m->rope[0], &m->c, m->file, name, &m->mem, e));
-    m->rope[0].half = 1;
-    return RZ_OK;
+    return arch_read_rope(m, name, true, e);
 }
 
 static void layer_kinds(const model *m, layer *l) {

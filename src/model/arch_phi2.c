@@ -1,13 +1,10 @@
 /* arch_phi2.c - Phi-1, 1.5 and 2: one LayerNorm feeds both branches, heads are partly rotated,
  * biases everywhere, on the logits too. Some GGUF files hold q, k and v fused, others apart. */
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 static status configure(model *m, str name, err *e) {
     m->c.act = ACT_GELU_TANH;
-    TRY(config_read_transformer(&m->c, m->file, name, e));
-    TRY(config_read_rope(&m->rope[0], &m->c, m->file, name, &m->mem, e));
-    m->rope[0].half = 1;
-    return RZ_OK;
+    return arch_configure_halves(m, name, e);
 }
 
 static void layer_kinds(const model *m, layer *l) {
@@ -24,33 +21,25 @@ static const tensor_slot model_slot[] = {
     SLOT_END,
 };
 
+#define FUSED(what, kind, at, out, in, part)                                                 \
+    SLOT_ROW("attn_qkv." what, NULL, kind, L_AT(at), out, in, true, PART_##part, TWIST_NONE, \
+             FFN_NONE, MIX_NONE)
 static const tensor_slot layer_slot[] = {
     NEED("attn_norm.weight", "input_layernorm.weight", CENTER, L_AT(norm_in), D, NONE),
     NEED("attn_norm.bias", "input_layernorm.bias", VECTOR, L_AT(norm_in.bias), D, NONE),
-    SLOT_ROW("attn_qkv.weight", NULL, WEIGHT, L_AT(q), HK, D, true, PART_Q, TWIST_NONE, FFN_NONE,
-             MIX_NONE),
-    SLOT_ROW("attn_qkv.weight", NULL, WEIGHT, L_AT(k), GK, D, true, PART_K, TWIST_NONE, FFN_NONE,
-             MIX_NONE),
-    SLOT_ROW("attn_qkv.weight", NULL, WEIGHT, L_AT(v), GK, D, true, PART_V, TWIST_NONE, FFN_NONE,
-             MIX_NONE),
-    SLOT_ROW("attn_qkv.bias", NULL, VECTOR, L_AT(q_bias), HK, NONE, true, PART_Q, TWIST_NONE,
-             FFN_NONE, MIX_NONE),
-    SLOT_ROW("attn_qkv.bias", NULL, VECTOR, L_AT(k_bias), GK, NONE, true, PART_K, TWIST_NONE,
-             FFN_NONE, MIX_NONE),
-    SLOT_ROW("attn_qkv.bias", NULL, VECTOR, L_AT(v_bias), GK, NONE, true, PART_V, TWIST_NONE,
-             FFN_NONE, MIX_NONE),
+    FUSED("weight", WEIGHT, q, HK, D, Q),
+    FUSED("weight", WEIGHT, k, GK, D, K),
+    FUSED("weight", WEIGHT, v, GK, D, V),
+    FUSED("bias", VECTOR, q_bias, HK, NONE, Q),
+    FUSED("bias", VECTOR, k_bias, GK, NONE, K),
+    FUSED("bias", VECTOR, v_bias, GK, NONE, V),
     NEED("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, L_AT(q), HK, D),
     NEED("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D),
     NEED("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D),
-    NEED("attn_q.bias", "self_attn.q_proj.bias", VECTOR, L_AT(q_bias), HK, NONE),
-    NEED("attn_k.bias", "self_attn.k_proj.bias", VECTOR, L_AT(k_bias), GK, NONE),
-    NEED("attn_v.bias", "self_attn.v_proj.bias", VECTOR, L_AT(v_bias), GK, NONE),
+    QKV_BIAS_ROWS(NEED),
     NEED("attn_output.weight", "self_attn.dense.weight", WEIGHT, L_AT(o), D, HK),
     NEED("attn_output.bias", "self_attn.dense.bias", VECTOR, L_AT(o_bias), D, NONE),
-    NEED("ffn_up.weight", "mlp.fc1.weight", WEIGHT, L_AT(up), F, D),
-    NEED("ffn_up.bias", "mlp.fc1.bias", VECTOR, L_AT(up_bias), F, NONE),
-    NEED("ffn_down.weight", "mlp.fc2.weight", WEIGHT, L_AT(down), D, F),
-    NEED("ffn_down.bias", "mlp.fc2.bias", VECTOR, L_AT(down_bias), D, NONE),
+    PLAIN_FFN_ROWS("mlp.fc1.", "mlp.fc2."),
     SLOT_END,
 };
 

@@ -5,7 +5,7 @@
  * trained for. Other engines choose it for GGUF files when they choose the context; so do we. */
 #include <math.h>
 
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 /* The frequencies divided by a list of factors: a tensor in GGUF, an array in config.json. */
 static status divide(rope_config *r, const model *m, const char *tensor, const char *key, err *e) {
@@ -49,27 +49,15 @@ static status configure(model *m, str name, err *e) {
     near->half = far->half = 1;
     m->long_by_length = m->file->config != NULL; /* GGUF files are run by context everywhere */
     float factor = m->file->config && m->long_from > 1 ? magnitude(m) : 1;
-    const config_key key[] = {{"rope.scaling.attn_factor", NULL, KEY_F32, false, 0},
-                              {NULL, NULL, KEY_F32, false, 0}};
-    TRY(config_read(m->file, name, key, &factor, e));
+    TRY(config_f32(m->file, name, "rope.scaling.attn_factor", NULL, &factor, e));
     near->mscale = far->mscale = factor;
     return RZ_OK;
 }
 
-static const tensor_slot model_slot[] = {
-    NEED("token_embd.weight", "model.embed_tokens.weight", WEIGHT, M_AT(embed), V, D),
-    NEED("output_norm.weight", "model.norm.weight", NORM, M_AT(norm_out), D, NONE),
-    MAYBE("output.weight", "lm_head.weight", WEIGHT, M_AT(head), V, D),
-    SLOT_END,
-};
-
 static const tensor_slot layer_slot[] = {
-    NEED("attn_norm.weight", "input_layernorm.weight", NORM, L_AT(norm_in), D, NONE),
-    ROWS("attn_qkv.weight", "self_attn.qkv_proj.weight", WEIGHT, L_AT(q), HK, D, Q, NONE),
-    ROWS("attn_qkv.weight", "self_attn.qkv_proj.weight", WEIGHT, L_AT(k), GK, D, K, NONE),
-    ROWS("attn_qkv.weight", "self_attn.qkv_proj.weight", WEIGHT, L_AT(v), GK, D, V, NONE),
+    RMS_NORM_ROWS,
+    FUSED_QKV_ROWS("self_attn.qkv_proj.", NONE),
     NEED("attn_output.weight", "self_attn.o_proj.weight", WEIGHT, L_AT(o), D, HK),
-    NEED("ffn_norm.weight", "post_attention_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE),
     ROWS("ffn_up.weight", "mlp.gate_up_proj.weight", WEIGHT, L_AT(gate), F, D, GATE, NONE),
     ROWS("ffn_up.weight", "mlp.gate_up_proj.weight", WEIGHT, L_AT(up), F, D, UP, NONE),
     NEED("ffn_down.weight", "mlp.down_proj.weight", WEIGHT, L_AT(down), D, F),
@@ -82,5 +70,5 @@ const arch arch_phi3 = {.name = "phi3",
                         .hf_layer = "model.layers.",
                         .configure = configure,
                         .layer_kinds = arch_plain_layer,
-                        .model_slot = model_slot,
+                        .model_slot = arch_model_rms,
                         .layer_slot = layer_slot};

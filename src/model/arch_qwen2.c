@@ -1,41 +1,18 @@
 /* arch_qwen2.c - Qwen 2 and 2.5: a llama block with biases on q, k and v, halves rotated. */
-#include "model/arch.h"
+#include "model/arch_rows.h"
 
 static status configure(model *m, str name, err *e) {
     bool windowed = false;
-    const config_key use_window[] = {{NULL, "use_sliding_window", KEY_BOOL, false, 0},
-                                     {NULL, NULL, KEY_BOOL, false, 0}};
     TRY(config_read_transformer(&m->c, m->file, name, e));
-    TRY(config_read(m->file, name, use_window, &windowed, e));
+    TRY(config_bool(m->file, name, NULL, "use_sliding_window", &windowed, e));
     if (windowed)
         return err_set(e, RZ_EUNSUPPORTED, "%s: use_sliding_window is not supported for qwen2",
                        m->file->path);
-    TRY(config_read_rope(&m->rope[0], &m->c, m->file, name, &m->mem, e));
-    m->rope[0].half = 1;
-    return RZ_OK;
+    return arch_read_rope(m, name, true, e);
 }
 
-static const tensor_slot model_slot[] = {
-    NEED("token_embd.weight", "model.embed_tokens.weight", WEIGHT, M_AT(embed), V, D),
-    NEED("output_norm.weight", "model.norm.weight", NORM, M_AT(norm_out), D, NONE),
-    MAYBE("output.weight", "lm_head.weight", WEIGHT, M_AT(head), V, D),
-    SLOT_END,
-};
-
 static const tensor_slot layer_slot[] = {
-    NEED("attn_norm.weight", "input_layernorm.weight", NORM, L_AT(norm_in), D, NONE),
-    NEED("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, L_AT(q), HK, D),
-    NEED("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D),
-    NEED("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D),
-    NEED("attn_output.weight", "self_attn.o_proj.weight", WEIGHT, L_AT(o), D, HK),
-    NEED("attn_q.bias", "self_attn.q_proj.bias", VECTOR, L_AT(q_bias), HK, NONE),
-    NEED("attn_k.bias", "self_attn.k_proj.bias", VECTOR, L_AT(k_bias), GK, NONE),
-    NEED("attn_v.bias", "self_attn.v_proj.bias", VECTOR, L_AT(v_bias), GK, NONE),
-    NEED("ffn_norm.weight", "post_attention_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE),
-    NEED("ffn_gate.weight", "mlp.gate_proj.weight", WEIGHT, L_AT(gate), F, D),
-    NEED("ffn_up.weight", "mlp.up_proj.weight", WEIGHT, L_AT(up), F, D),
-    NEED("ffn_down.weight", "mlp.down_proj.weight", WEIGHT, L_AT(down), D, F),
-    SLOT_END,
+    RMS_NORM_ROWS, QKVO_ROWS, QKV_BIAS_ROWS(NEED), GATED_FFN_ROWS, SLOT_END,
 };
 
 extern const arch arch_qwen2;
@@ -44,5 +21,5 @@ const arch arch_qwen2 = {.name = "qwen2",
                          .hf_layer = "model.layers.",
                          .configure = configure,
                          .layer_kinds = arch_plain_layer,
-                         .model_slot = model_slot,
+                         .model_slot = arch_model_rms,
                          .layer_slot = layer_slot};

@@ -108,6 +108,16 @@ status config_u32(const tensor_file *f, str arch, const char *gguf, const char *
     return read_key(f, arch, &(config_key){gguf, path, KEY_U32, false, 0}, out, e);
 }
 
+status config_f32(const tensor_file *f, str arch, const char *gguf, const char *path, float *out,
+                  err *e) {
+    return read_key(f, arch, &(config_key){gguf, path, KEY_F32, false, 0}, out, e);
+}
+
+status config_bool(const tensor_file *f, str arch, const char *gguf, const char *path, bool *out,
+                   err *e) {
+    return read_key(f, arch, &(config_key){gguf, path, KEY_BOOL, false, 0}, out, e);
+}
+
 status config_str(const tensor_file *f, str arch, const char *gguf, const char *path, str *out,
                   err *e) {
     if (f->config) {

@@ -80,9 +80,13 @@ status config_read(const tensor_file *f, str arch, const config_key *keys, void 
 /* A string by GGUF suffix or JSON path; missing keeps *out. */
 status config_str(const tensor_file *f, str arch, const char *gguf, const char *path, str *out,
                   err *e);
-/* One u32 in the same way. */
+/* One number or truth in the same way. */
 status config_u32(const tensor_file *f, str arch, const char *gguf, const char *path, uint32_t *out,
                   err *e);
+status config_f32(const tensor_file *f, str arch, const char *gguf, const char *path, float *out,
+                  err *e);
+status config_bool(const tensor_file *f, str arch, const char *gguf, const char *path, bool *out,
+                   err *e);
 
 /* The dimensions common to Transformer families, checked against each other: everything above but
  * V, which comes from the embedding's shape. Fields already set are the family's defaults. */

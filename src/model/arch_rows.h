@@ -1,0 +1,82 @@
+/* arch_rows.h - rows of the tensor tables that many families share, in groups.
+ *
+ * GGUF has one name for each thing; in checkpoint folders most families kept llama's. A family
+ * that differs in one row of a group writes the group's rows itself. */
+#ifndef MODEL_ARCH_ROWS_H
+#define MODEL_ARCH_ROWS_H
+
+#include "model/arch.h"
+
+/* ---- Whole tables of a model: embedding, last norm, and a head unless it is the embedding ---- */
+
+extern const tensor_slot arch_model_rms[];      /* the norm is RMSNorm */
+extern const tensor_slot arch_model_plus_one[]; /* RMSNorm with gains of 1 + w, never a head */
+extern const tensor_slot arch_model_center[];   /* LayerNorm with bias */
+
+/* ---- Groups of a layer's rows ---- */
+
+/* Norms in front of attention and feed-forward. */
+#define RMS_NORM_ROWS                                                                 \
+    NEED("attn_norm.weight", "input_layernorm.weight", NORM, L_AT(norm_in), D, NONE), \
+        NEED("ffn_norm.weight", "post_attention_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE)
+#define LAYER_NORM_ROWS                                                                        \
+    NEED("attn_norm.weight", "input_layernorm.weight", CENTER, L_AT(norm_in), D, NONE),        \
+        NEED("attn_norm.bias", "input_layernorm.bias", VECTOR, L_AT(norm_in.bias), D, NONE),   \
+        NEED("ffn_norm.weight", "post_attention_layernorm.weight", CENTER, L_AT(norm_ffn), D,  \
+             NONE),                                                                            \
+        NEED("ffn_norm.bias", "post_attention_layernorm.bias", VECTOR, L_AT(norm_ffn.bias), D, \
+             NONE)
+
+/* RMSNorms of gains 1 + w in front of both branches and behind them. */
+#define FOUR_PLUS_ONE_NORM_ROWS                                                                    \
+    ROWS("attn_norm.weight", "input_layernorm.weight", NORM, L_AT(norm_in), D, NONE, ALL,          \
+         PLUS_ONE),                                                                                \
+        ROWS("post_attention_norm.weight", "post_attention_layernorm.weight", NORM,                \
+             L_AT(norm_mix_out), D, NONE, ALL, PLUS_ONE),                                          \
+        ROWS("ffn_norm.weight", "pre_feedforward_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE, \
+             ALL, PLUS_ONE),                                                                       \
+        ROWS("post_ffw_norm.weight", "post_feedforward_layernorm.weight", NORM,                    \
+             L_AT(norm_ffn_out), D, NONE, ALL, PLUS_ONE)
+
+/* Projections of attention, each a tensor of its own. */
+#define QKVO_ROWS                                                                 \
+    NEED("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, L_AT(q), HK, D),     \
+        NEED("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D), \
+        NEED("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D), \
+        NEED("attn_output.weight", "self_attn.o_proj.weight", WEIGHT, L_AT(o), D, HK)
+/* row: NEED or MAYBE. */
+#define QKV_BIAS_ROWS(row)                                                           \
+    row("attn_q.bias", "self_attn.q_proj.bias", VECTOR, L_AT(q_bias), HK, NONE),     \
+        row("attn_k.bias", "self_attn.k_proj.bias", VECTOR, L_AT(k_bias), GK, NONE), \
+        row("attn_v.bias", "self_attn.v_proj.bias", VECTOR, L_AT(v_bias), GK, NONE)
+
+/* q, k and v in one tensor, which checkpoint folders call `hf` "weight" and twist so. */
+#define FUSED_QKV_ROWS(hf, twist)                                               \
+    ROWS("attn_qkv.weight", hf "weight", WEIGHT, L_AT(q), HK, D, Q, twist),     \
+        ROWS("attn_qkv.weight", hf "weight", WEIGHT, L_AT(k), GK, D, K, twist), \
+        ROWS("attn_qkv.weight", hf "weight", WEIGHT, L_AT(v), GK, D, V, twist)
+#define FUSED_QKV_BIAS_ROWS(hf, twist)                                              \
+    ROWS("attn_qkv.bias", hf "bias", VECTOR, L_AT(q_bias), HK, NONE, Q, twist),     \
+        ROWS("attn_qkv.bias", hf "bias", VECTOR, L_AT(k_bias), GK, NONE, K, twist), \
+        ROWS("attn_qkv.bias", hf "bias", VECTOR, L_AT(v_bias), GK, NONE, V, twist)
+
+/* Feed-forwards: a gated one; one of two matrices with biases; gated experts. */
+#define GATED_FFN_ROWS                                                               \
+    FFN(DENSE, "ffn_gate.weight", "mlp.gate_proj.weight", WEIGHT, L_AT(gate), F, D), \
+        FFN(DENSE, "ffn_up.weight", "mlp.up_proj.weight", WEIGHT, L_AT(up), F, D),   \
+        FFN(DENSE, "ffn_down.weight", "mlp.down_proj.weight", WEIGHT, L_AT(down), D, F)
+#define PLAIN_FFN_ROWS(hf_up, hf_down)                                       \
+    NEED("ffn_up.weight", hf_up "weight", WEIGHT, L_AT(up), F, D),           \
+        NEED("ffn_up.bias", hf_up "bias", VECTOR, L_AT(up_bias), F, NONE),   \
+        NEED("ffn_down.weight", hf_down "weight", WEIGHT, L_AT(down), D, F), \
+        NEED("ffn_down.bias", hf_down "bias", VECTOR, L_AT(down_bias), D, NONE)
+#define EXPERT_ROWS                                                                               \
+    FFN(MOE, "ffn_gate_inp.weight", "mlp.gate.weight", WEIGHT, L_AT(router), E, D),               \
+        FFN(MOE, "ffn_gate_exps.weight", "mlp.experts.*.gate_proj.weight", EXPERTS,               \
+            L_AT(experts_gate), FE, D),                                                           \
+        FFN(MOE, "ffn_up_exps.weight", "mlp.experts.*.up_proj.weight", EXPERTS, L_AT(experts_up), \
+            FE, D),                                                                               \
+        FFN(MOE, "ffn_down_exps.weight", "mlp.experts.*.down_proj.weight", EXPERTS,               \
+            L_AT(experts_down), D, FE)
+
+#endif
