@@ -15,7 +15,7 @@
 
 #include "base/mem.h"
 
-enum { MAX_STATES = 220, MAX_SYMS = 200, STATE_LABELS = 6, MAX_STUBS = 128 };
+enum { MAX_STATES = 220, MAX_SYMS = 200, STATE_LABELS = 6, MAX_DETOURS = 128 };
 /* Labels of state k, from JIT_FIRST_STATE + k * STATE_LABELS. */
 enum { AT, INC, INC_MARKED, WIDE, ADD, ADD_MARKED };
 
@@ -66,18 +66,18 @@ static uint32_t decode(const re_syms *y, const uint8_t *p, const uint8_t *end) {
     return (uint32_t)sym | (uint32_t)len << 16;
 }
 
-/* A way on which groups are set first. */
-typedef struct stub {
+/* A way to a label on which groups are set first: code of its own that ends in a jump. */
+typedef struct detour {
     uint32_t action, label;
-} stub;
+} detour;
 
 typedef struct plan {
     const re *r;
     const re_dfa *d;
     const re_onepass
         *o; /* groups are set too: d is made from it, its states one further; or NULL */
-    stub stub[MAX_STUBS];
-    uint32_t n_stub;
+    detour detour[MAX_DETOURS];
+    uint32_t n_detour;
     jit_asm a;
     uint32_t n_set, sets_at; /* bit sets over bytes, eight to a table */
     uint32_t byte_at, wide_at, skip_at, code_at;
@@ -100,14 +100,14 @@ static bool always_matches(const plan *p, uint32_t state) {
     return true;
 }
 
-static uint32_t stub_of(plan *p, uint32_t action, uint32_t label) {
+static uint32_t detour_to(plan *p, uint32_t action, uint32_t label) {
     uint32_t i = 0;
-    while (i < p->n_stub && (p->stub[i].action != action || p->stub[i].label != label)) i++;
-    if (i == MAX_STUBS) {
+    while (i < p->n_detour && (p->detour[i].action != action || p->detour[i].label != label)) i++;
+    if (i == MAX_DETOURS) {
         p->a.failed = true;
         return label;
     }
-    if (i == p->n_stub) p->stub[p->n_stub++] = (stub){action, label};
+    if (i == p->n_detour) p->detour[p->n_detour++] = (detour){action, label};
     return label_of(p->d->n_state, 0) + i;
 }
 
@@ -124,7 +124,7 @@ static uint32_t way(plan *p, uint32_t state, unsigned sym, bool noted, bool wide
         p->o ? p->o->trans[(size_t)(state - 1) * p->d->n_sym + sym] >> RE_ONEPASS_ROW : 0;
     const uint32_t label =
         label_of(to, wide ? (mark ? ADD_MARKED : ADD) : (mark ? INC_MARKED : INC));
-    return action ? stub_of(p, action, label) : label;
+    return action ? detour_to(p, action, label) : label;
 }
 
 /* Number of a new set of bytes. */
@@ -237,11 +237,11 @@ static void write_frame(plan *p) {
     jit_decoder(a, decode, p->d->y->stage1 != NULL);
 }
 
-static void write_stubs(plan *p) {
-    for (uint32_t i = 0; i < p->n_stub; i++) {
+static void write_detours(plan *p) {
+    for (uint32_t i = 0; i < p->n_detour; i++) {
         jit_label(&p->a, label_of(p->d->n_state, 0) + i);
-        jit_save(&p->a, p->o->action[p->stub[i].action]);
-        jit_jump(&p->a, p->stub[i].label);
+        jit_save(&p->a, p->o->action[p->detour[i].action]);
+        jit_jump(&p->a, p->detour[i].label);
     }
 }
 
@@ -274,7 +274,7 @@ static bool write_code(plan *p) {
     p->wide_at = p->byte_at + n * 256 * 4;
     p->skip_at = (p->wide_at + n * p->d->n_sym * 4 + 15) & ~15u;
     const size_t tables = p->skip_at + (size_t)n * 32;
-    p->a.n_label = label_of(n, 0) + MAX_STUBS;
+    p->a.n_label = label_of(n, 0) + MAX_DETOURS;
     p->a.label = mem_array_zero(p->a.n_label, sizeof *p->a.label);
     p->a.cap = tables * 2 + 4096;
     p->a.code = mem_zero(p->a.cap);
@@ -284,7 +284,7 @@ static bool write_code(plan *p) {
     memset(p->a.code, 0x0F, 16); /* for jit_skip: the low half of a byte */
     write_frame(p);
     for (uint32_t k = 2; k < n && !p->a.failed; k++) write_state(p, k);
-    write_stubs(p);
+    write_detours(p);
     if (p->a.failed) return false;
     fill_tables(p);
     for (size_t i = 0; i < p->a.n_fix; i++)
