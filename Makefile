@@ -163,7 +163,8 @@ $(OUT)/check: $(OUT)/tests/tool/check.o $(LIB_OBJ)
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
 
 # Speed of inner loops beside the limits of the machine; the options are in each file.
-$(OUT)/bench_kern $(OUT)/bench_attn $(OUT)/bench_tok: $(OUT)/bench_%: $(OUT)/bench/bench_%.o $(LIB_OBJ)
+$(OUT)/bench_kern $(OUT)/bench_attn $(OUT)/bench_tok: $(OUT)/bench_%: $(OUT)/bench/bench_%.o \
+    $(OUT)/bench/series.o $(LIB_OBJ)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
 

@@ -11,79 +11,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/rng.h"
 #include "kernels/kern.h"
 #include "kernels/limits.h"
+#include "series.h"
 
-enum { MOST_CASES = 128, MOST_ROUNDS = 64, MOST_T = 8, PIECES = 64 };
+enum { MOST_CASES = 128 };
 
 typedef struct options {
     int threads, rounds;
     uint32_t keys, H, G, K, mib;
-    uint32_t T[MOST_T], n_T;
+    uint32_t T[ROWS_MOST], n_T;
     const char *types, *cpus;
 } options;
 
 static int n_threads;
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(n_threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-typedef struct series {
-    double v[MOST_ROUNDS];
-    int n;
-} series;
-
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(series *s) {
-    if (!s->n) return 0;
-    qsort(s->v, (size_t)s->n, sizeof *s->v, by_value);
-    return s->v[s->n / 2];
-}
-
-static double spread(series *s) {
-    const double m = median(s);
-    return m > 0 ? 50 * (s->v[s->n - 1 - s->n / 4] - s->v[s->n / 4]) / m : 0;
-}
+static double now(void) { return bench_now(n_threads); }
 
 /* ---- Limits ---- */
 
-typedef struct limit_call {
-    limits_loop *loop;
-    const uint8_t *p;
-    size_t n;
-    double done[1024];
-} limit_call;
-
-static void limit_task(void *ctx, uint32_t task, uint32_t thread) {
-    limit_call *c = ctx;
-    (void)thread;
-    if (c->loop) c->done[task] = c->loop();
-    else limits_read(c->p + task * c->n, c->n);
-}
-
 static void measure_limits(pool *p, const uint8_t *buffer, size_t bytes, series *read,
                            series *f32) {
-    limit_call c = {.p = buffer, .n = bytes / PIECES / 64 * 64};
-    double start = now(), done = 0;
-    pool_run(p, PIECES, limit_task, &c);
-    read->v[read->n++] = (double)c.n * PIECES / (now() - start) * 1e-9;
-    for (int i = 0; limits_list(i); i++) c.loop = limits_list(i)->f32;
-    if (!c.loop) return;
+    limits_loop *loop = NULL;
+    double start = now(), done = limits_read_all(p, buffer, bytes);
+    series_add(read, done / (now() - start) * 1e-9);
+    for (int i = 0; limits_list(i); i++) loop = limits_list(i)->f32;
+    if (!loop) return;
     start = now();
-    pool_run(p, (uint32_t)n_threads, limit_task, &c);
-    for (int i = 0; i < n_threads; i++) done += c.done[i];
-    f32->v[f32->n++] = done / (now() - start) * 1e-9;
+    done = limits_compute_all(p, loop);
+    series_add(f32, done / (now() - start) * 1e-9);
 }
 
 /* ---- Attention ---- */
@@ -113,7 +72,7 @@ static void run_case(bench *b, one_case *c) {
     const double seconds = now() - start, heads = 2.0 * o->keys * n;
     const double read = heads * o->G * (double)kv_head_bytes(b->kv.type, o->K);
     const double macs = heads * o->H * o->K * c->T;
-    c->s.v[c->s.n++] = (c->T == 1 ? read : macs) / seconds * 1e-9;
+    series_add(&c->s, (c->T == 1 ? read : macs) / seconds * 1e-9);
 }
 
 /* All pages hold the same tokens: their values change no speed. */
@@ -136,19 +95,12 @@ static bool fill_cache(bench *b, pool *workers, uint8_t *buffer, size_t bytes) {
     return true;
 }
 
-static bool listed(const char *list, const char *name) {
-    if (!list) return true;
-    for (str rest = str_of(list); rest.p;)
-        if (str_eq_nocase(str_split(&rest, ','), str_of(name))) return true;
-    return false;
-}
-
 static void bench_type(bench *b, pool *workers, const double limit[2]) {
     static one_case cases[MOST_CASES];
     const options *o = b->o;
     int n = 0;
     for (int k = 0; kern_list(k); k++)
-        for (uint32_t i = 0; i < o->n_T && listed(o->cpus, kern_list(k)->name); i++) {
+        for (uint32_t i = 0; i < o->n_T && bench_listed(o->cpus, kern_list(k)->name); i++) {
             one_case *c = &cases[n++];
             *c = (one_case){.k = kern_list(k), .T = o->T[i]};
             if (ops_cpu_new_kern(&c->o, c->k, workers, o->T[i], o->H * o->K, NULL) < 0) return;
@@ -159,8 +111,8 @@ static void bench_type(bench *b, pool *workers, const double limit[2]) {
         one_case *c = &cases[i];
         const double bound = limit[c->T > 1];
         printf("%-6s %-8s %5u %9.2f %-6s %5.1f%% +-%.1f%%\n", kv_type_name(b->kv.type), c->k->name,
-               c->T, median(&c->s), c->T == 1 ? "GB/s" : "GMAC/s",
-               bound > 0 ? 100 * median(&c->s) / bound : 0, spread(&c->s));
+               c->T, series_median(&c->s), c->T == 1 ? "GB/s" : "GMAC/s",
+               bound > 0 ? 100 * series_median(&c->s) / bound : 0, series_spread(&c->s));
         c->o->free(c->o);
     }
     fflush(stdout);
@@ -168,36 +120,24 @@ static void bench_type(bench *b, pool *workers, const double limit[2]) {
 
 /* ---- Command line ---- */
 
-static uint32_t number(const char *text) {
-    uint64_t v;
-    return text && str_u64(str_of(text), &v) && v <= 1 << 24 ? (uint32_t)v : 0;
-}
-
 static bool parse(options *o, int argc, char **argv) {
     for (int i = 1; i + 1 < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
-        if (strcmp(name, "--threads") == 0) o->threads = (int)number(value);
-        else if (strcmp(name, "--rounds") == 0) o->rounds = (int)number(value);
-        else if (strcmp(name, "--keys") == 0) o->keys = number(value);
-        else if (strcmp(name, "--heads") == 0) o->H = number(value);
-        else if (strcmp(name, "--kv-heads") == 0) o->G = number(value);
-        else if (strcmp(name, "--head") == 0) o->K = number(value);
-        else if (strcmp(name, "--mib") == 0) o->mib = number(value);
+        if (strcmp(name, "--threads") == 0) o->threads = (int)bench_number(value);
+        else if (strcmp(name, "--rounds") == 0) o->rounds = (int)bench_number(value);
+        else if (strcmp(name, "--keys") == 0) o->keys = bench_number(value);
+        else if (strcmp(name, "--heads") == 0) o->H = bench_number(value);
+        else if (strcmp(name, "--kv-heads") == 0) o->G = bench_number(value);
+        else if (strcmp(name, "--head") == 0) o->K = bench_number(value);
+        else if (strcmp(name, "--mib") == 0) o->mib = bench_number(value);
         else if (strcmp(name, "--types") == 0) o->types = value;
         else if (strcmp(name, "--cpu") == 0) o->cpus = value;
-        else if (strcmp(name, "--rows") == 0) {
-            o->n_T = 0;
-            for (str rest = str_of(value); rest.p && o->n_T < MOST_T;) {
-                uint64_t v;
-                if (!str_u64(str_split(&rest, ','), &v) || v < 1 || v > 4096) return false;
-                o->T[o->n_T++] = (uint32_t)v;
-            }
-        } else return false;
+        else if (strcmp(name, "--rows") != 0 || !bench_rows(value, o->T, &o->n_T)) return false;
     }
     for (uint32_t i = 0; i < o->n_T; i++)
         if (o->T[i] > o->keys) return false;
     return argc % 2 == 1 && o->threads > 0 && o->threads <= 1024 && o->rounds > 0 &&
-           o->rounds <= MOST_ROUNDS && o->G > 0 && o->H % o->G == 0 && o->K > 0 && o->mib > 0;
+           o->rounds <= SERIES_MOST && o->G > 0 && o->H % o->G == 0 && o->K > 0 && o->mib > 0;
 }
 
 int main(int argc, char **argv) {
@@ -225,13 +165,14 @@ int main(int argc, char **argv) {
     series read = {.n = 0}, f32 = {.n = 0};
     for (int round = 0; round < o.rounds; round++)
         measure_limits(workers, buffer, bytes, &read, &f32);
-    const double limit[2] = {median(&read), median(&f32)};
+    const double limit[2] = {series_median(&read), series_median(&f32)};
     printf("limits, %d thread%s: read %.2f GB/s +-%.1f%%, floats %.1f GMAC/s\n", o.threads,
-           o.threads == 1 ? " (its own time)" : "s", limit[0], spread(&read), limit[1]);
+           o.threads == 1 ? " (its own time)" : "s", limit[0], series_spread(&read), limit[1]);
     printf("cache  cpu       rows\n");
     for (int t = 0; t < KV_TYPE_COUNT; t++) {
         b.kv = (kv_slab){.type = (kv_type)t, .G = o.G, .K = o.K};
-        if (listed(o.types, kv_type_name((kv_type)t)) && fill_cache(&b, workers, buffer, bytes))
+        if (bench_listed(o.types, kv_type_name((kv_type)t)) &&
+            fill_cache(&b, workers, buffer, bytes))
             bench_type(&b, workers, limit);
     }
     pool_free(workers);

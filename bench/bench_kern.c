@@ -15,93 +15,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/rng.h"
 #include "kernels/kern.h"
 #include "kernels/limits.h"
+#include "series.h"
 
-enum { MOST_CASES = 256, MOST_ROUNDS = 64, MOST_T = 8 };
+enum { MOST_CASES = 256 };
 
 typedef struct options {
     int threads, rounds;
     uint32_t n_out, n_in, mib;
-    uint32_t T[MOST_T], n_T;
+    uint32_t T[ROWS_MOST], n_T;
     const char *types, *cpus;
 } options;
 
-/* ---- Time ---- */
-
 static int n_threads;
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(n_threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-/* What one figure was in each round. */
-typedef struct series {
-    double v[MOST_ROUNDS];
-    int n;
-} series;
-
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void note(series *s, double v) {
-    if (s->n < MOST_ROUNDS) s->v[s->n++] = v;
-}
-
-static double median(series *s) {
-    if (!s->n) return 0;
-    qsort(s->v, (size_t)s->n, sizeof *s->v, by_value);
-    return s->v[s->n / 2];
-}
-
-/* Half the range of the middle values, in percent of the median. */
-static double spread(series *s) {
-    const double m = median(s);
-    return m > 0 ? 50 * (s->v[s->n - 1 - s->n / 4] - s->v[s->n / 4]) / m : 0;
-}
+static double now(void) { return bench_now(n_threads); }
 
 /* ---- Limits ---- */
 
-typedef struct limit_call {
-    limits_loop *fn;
-    const uint8_t *p;
-    size_t n;
-    double done[1024];
-} limit_call;
-
-static void limit_task(void *ctx, uint32_t task, uint32_t thread) {
-    limit_call *c = ctx;
-    (void)thread;
-    if (c->fn) c->done[task] = c->fn();
-    else limits_read(c->p + task * c->n, c->n);
-}
-
-static void limit_compute(pool *p, limits_loop *fn, series *s) {
-    if (!fn) return;
-    limit_call c = {.fn = fn};
-    double done = 0;
-    const double start = now();
-    pool_run(p, (uint32_t)n_threads, limit_task, &c);
-    const double seconds = now() - start;
-    for (int i = 0; i < n_threads; i++) done += c.done[i];
-    note(s, done / seconds * 1e-9);
+static void limit_compute(pool *p, limits_loop *loop, series *s) {
+    if (!loop) return;
+    const double start = now(), done = limits_compute_all(p, loop);
+    series_add(s, done / (now() - start) * 1e-9);
 }
 
 static void limit_read(pool *p, const uint8_t *buffer, size_t bytes, series *s) {
-    enum { PIECES = 64 };
-    limit_call c = {.p = buffer, .n = bytes / PIECES / 64 * 64};
-    const double start = now();
-    pool_run(p, PIECES, limit_task, &c);
-    note(s, (double)(c.n * PIECES) / (now() - start) * 1e-9);
+    const double start = now(), done = limits_read_all(p, buffer, bytes);
+    series_add(s, done / (now() - start) * 1e-9);
 }
 
 /* ---- Products ---- */
@@ -153,16 +98,7 @@ static void run_case(one_case *c, weight w, const uint8_t *buffer, uint32_t n_ma
     }
     const double seconds = now() - start;
     const double done = c->T == 1 ? (double)w.n_out * (double)w.row_bytes : macs;
-    note(&c->s, done * n / seconds * 1e-9);
-}
-
-static bool listed(const char *list, const char *name) {
-    if (!list) return true;
-    for (str rest = str_of(list); rest.p;) {
-        const str one = str_split(&rest, ',');
-        if (str_eq_nocase(one, str_of(name))) return true;
-    }
-    return false;
+    series_add(&c->s, done * n / seconds * 1e-9);
 }
 
 static void bench_type(const options *o, quant_type t, pool *workers, uint8_t *buffer, size_t bytes,
@@ -181,7 +117,7 @@ static void bench_type(const options *o, quant_type t, pool *workers, uint8_t *b
     uint64_t seed = 2;
     for (size_t i = 0; i < (size_t)most * w.n_in; i++) x[i] = (float)(rng_unit(&seed) - 0.5);
     for (int k = 0; kern_list(k); k++)
-        for (uint32_t i = 0; i < o->n_T && listed(o->cpus, kern_list(k)->name); i++) {
+        for (uint32_t i = 0; i < o->n_T && bench_listed(o->cpus, kern_list(k)->name); i++) {
             one_case *c = &cases[n++];
             *c = (one_case){.type = t, .k = kern_list(k), .T = o->T[i]};
             if (ops_cpu_new_kern(&c->o, c->k, workers, most, w.n_in, NULL) < 0) return;
@@ -193,8 +129,8 @@ static void bench_type(const options *o, quant_type t, pool *workers, uint8_t *b
         const bool bytewise = kern_takes_quantized(t) && c->k->product[t];
         const double bound = c->T == 1 ? limit[0] : bytewise ? limit[1] : limit[2];
         printf("%-8s %-8s %5u %9.2f %-6s %5.1f%% +-%.1f%%\n", quant_get((uint32_t)t)->name,
-               c->k->name, c->T, median(&c->s), c->T == 1 ? "GB/s" : "GMAC/s",
-               bound > 0 ? 100 * median(&c->s) / bound : 0, spread(&c->s));
+               c->k->name, c->T, series_median(&c->s), c->T == 1 ? "GB/s" : "GMAC/s",
+               bound > 0 ? 100 * series_median(&c->s) / bound : 0, series_spread(&c->s));
         c->o->free(c->o);
     }
     fflush(stdout);
@@ -204,32 +140,20 @@ static void bench_type(const options *o, quant_type t, pool *workers, uint8_t *b
 
 /* ---- Command line ---- */
 
-static uint32_t number(const char *text) {
-    uint64_t v;
-    return text && str_u64(str_of(text), &v) && v <= UINT32_MAX ? (uint32_t)v : 0;
-}
-
 static bool parse(options *o, int argc, char **argv) {
     for (int i = 1; i + 1 < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
-        if (strcmp(name, "--threads") == 0) o->threads = (int)number(value);
-        else if (strcmp(name, "--rounds") == 0) o->rounds = (int)number(value);
-        else if (strcmp(name, "--out") == 0) o->n_out = number(value);
-        else if (strcmp(name, "--in") == 0) o->n_in = number(value);
-        else if (strcmp(name, "--mib") == 0) o->mib = number(value);
+        if (strcmp(name, "--threads") == 0) o->threads = (int)bench_number(value);
+        else if (strcmp(name, "--rounds") == 0) o->rounds = (int)bench_number(value);
+        else if (strcmp(name, "--out") == 0) o->n_out = bench_number(value);
+        else if (strcmp(name, "--in") == 0) o->n_in = bench_number(value);
+        else if (strcmp(name, "--mib") == 0) o->mib = bench_number(value);
         else if (strcmp(name, "--types") == 0) o->types = value;
         else if (strcmp(name, "--cpu") == 0) o->cpus = value;
-        else if (strcmp(name, "--rows") == 0) {
-            o->n_T = 0;
-            for (str rest = str_of(value); rest.p && o->n_T < MOST_T;) {
-                uint64_t v;
-                if (!str_u64(str_split(&rest, ','), &v) || v < 1 || v > 4096) return false;
-                o->T[o->n_T++] = (uint32_t)v;
-            }
-        } else return false;
+        else if (strcmp(name, "--rows") != 0 || !bench_rows(value, o->T, &o->n_T)) return false;
     }
-    return argc % 2 == 1 && o->threads > 0 && o->threads <= 1024 && o->rounds > 0 && o->n_out > 0 &&
-           o->n_in > 0 && o->mib > 0;
+    return argc % 2 == 1 && o->threads > 0 && o->threads <= 1024 && o->rounds > 0 &&
+           o->rounds <= SERIES_MOST && o->n_out > 0 && o->n_in > 0 && o->mib > 0;
 }
 
 int main(int argc, char **argv) {
@@ -257,14 +181,14 @@ int main(int argc, char **argv) {
         limit_compute(workers, best.int8, &int8);
         limit_compute(workers, best.f32, &f32);
     }
-    const double limit[3] = {median(&read), median(&int8), median(&f32)};
+    const double limit[3] = {series_median(&read), series_median(&int8), series_median(&f32)};
     printf("limits, %d thread%s: read %.2f GB/s +-%.1f%%, bytes %.1f GMAC/s, floats %.1f GMAC/s\n",
-           o.threads, o.threads == 1 ? " (its own time)" : "s", limit[0], spread(&read), limit[1],
-           limit[2]);
+           o.threads, o.threads == 1 ? " (its own time)" : "s", limit[0], series_spread(&read),
+           limit[1], limit[2]);
     printf("type     cpu       rows\n");
     for (int t = 0; t < QUANT_TYPE_COUNT; t++) {
         const char *name = quant_get((uint32_t)t)->name;
-        if (name && ops_cpu_supports((quant_type)t) && listed(o.types, name))
+        if (name && ops_cpu_supports((quant_type)t) && bench_listed(o.types, name))
             bench_type(&o, (quant_type)t, workers, buffer, bytes, limit);
     }
     pool_free(workers);

@@ -11,36 +11,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "series.h"
 #include "tokenizer/tok.h"
 
-enum { MOST_VOCABS = 32, MOST_ROUNDS = 99 };
+enum { MOST_VOCABS = 32 };
 
 typedef struct row {
     const char *path;
     tok *t;
     double load_ms, resident_mib;
     uint32_t hash;
-    double cold[MOST_ROUNDS], warm[MOST_ROUNDS];
+    series cold, warm;
     size_t n_ids;
 } row;
 
 static int n_threads = 1;
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(n_threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+static double now(void) { return bench_now(n_threads); }
 
 static void fail(const err *e) {
     fprintf(stderr, "bench_tok: %s\n", e->text);
@@ -102,26 +93,24 @@ static void open_row(row *r) {
     r->resident_mib = ((double)os_resident_bytes() - (double)before) / (1 << 20);
 }
 
-static void print_row(row *r, int rounds, bool plain) {
+static void print_row(row *r, bool plain) {
     const char *slash = strrchr(r->path, '/');
-    qsort(r->cold, (size_t)rounds, sizeof *r->cold, by_value);
-    qsort(r->warm, (size_t)rounds, sizeof *r->warm, by_value);
     if (plain) {
-        printf("%.2f %zu %x\n", r->warm[rounds / 2], r->n_ids, (unsigned)r->hash);
+        printf("%.2f %zu %x\n", series_median(&r->warm), r->n_ids, (unsigned)r->hash);
         return;
     }
     printf("%-32s %8.1f %6.1f-%-6.1f %8.1f %6.1f-%-6.1f %10zu %9.1f %9.1f\n",
-           slash ? slash + 1 : r->path, r->cold[rounds / 2], r->cold[0], r->cold[rounds - 1],
-           r->warm[rounds / 2], r->warm[0], r->warm[rounds - 1], r->n_ids, r->load_ms,
-           r->resident_mib);
+           slash ? slash + 1 : r->path, series_median(&r->cold), series_least(&r->cold),
+           series_most(&r->cold), series_median(&r->warm), series_least(&r->warm),
+           series_most(&r->warm), r->n_ids, r->load_ms, r->resident_mib);
 }
 
 static void measure(row *rows, int n, str text, int rounds) {
     for (int k = 0; k < rounds; k++)
         for (int i = 0; i < n; i++) {
             tok_forget(rows[i].t);
-            rows[i].cold[k] = encode_once(&rows[i], text);
-            rows[i].warm[k] = encode_once(&rows[i], text);
+            series_add(&rows[i].cold, encode_once(&rows[i], text));
+            series_add(&rows[i].warm, encode_once(&rows[i], text));
         }
 }
 
@@ -138,7 +127,7 @@ int main(int argc, char **argv) {
         else if (!text_path) text_path = argv[i];
         else if (n < MOST_VOCABS) rows[n++].path = argv[i];
     }
-    if (n == 0 || rounds < 1 || rounds > MOST_ROUNDS || n_threads < 1) {
+    if (n == 0 || rounds < 1 || rounds > SERIES_MOST || n_threads < 1) {
         fprintf(stderr,
                 "usage: bench_tok TEXT VOCABULARY ... [--rounds N] [--threads N] "
                 "[--docs OFFSETS] [--plain]\n");
@@ -159,7 +148,7 @@ int main(int argc, char **argv) {
             len, n_threads, n_threads > 1 ? "s" : "", rounds, "", "cold", "", "warm", "", "ids",
             "load ms", "MiB");
     for (int i = 0; i < n; i++) {
-        print_row(&rows[i], rounds, plain);
+        print_row(&rows[i], plain);
         tok_close(rows[i].t);
     }
     pool_free(workers);

@@ -8,22 +8,8 @@
 #include "kernels/limits.h"
 #include "kernels/profile.h"
 
-enum { ROUNDS = 3, PIECES = 64, LINE = 64 };
+enum { ROUNDS = 3 };
 static const size_t default_bytes = (size_t)1 << 30;
-
-typedef struct limit_call {
-    limits_loop *loop; /* NULL: read */
-    const uint8_t *p;
-    size_t n;
-    double *done; /* [threads] */
-} limit_call;
-
-static void limit_task(void *ctx, uint32_t task, uint32_t thread) {
-    limit_call *c = ctx;
-    (void)thread;
-    if (c->loop) c->done[task] = c->loop();
-    else limits_read(c->p + task * c->n, c->n);
-}
 
 static double middle(double v[ROUNDS]) {
     for (int i = 1; i < ROUNDS; i++)
@@ -41,46 +27,36 @@ static double seconds_since(uint64_t start) {
 }
 
 /* Multiply-accumulates a second of all threads together, each with a loop of its own. */
-static double compute(pool *p, limits_loop *loop, double *done) {
-    const uint32_t n = (uint32_t)pool_threads(p);
-    limit_call c = {.loop = loop, .done = done};
+static double compute(pool *p, limits_loop *loop) {
     double rate[ROUNDS];
     for (int r = 0; r < ROUNDS; r++) {
         const uint64_t start = os_now_ns();
-        pool_run(p, n, limit_task, &c);
-        const double seconds = seconds_since(start);
-        rate[r] = 0;
-        for (uint32_t i = 0; i < n; i++) rate[r] += done[i] / seconds;
+        const double done = limits_compute_all(p, loop);
+        rate[r] = done / seconds_since(start);
     }
     return middle(rate);
 }
 
 static double read_rate(pool *p, const uint8_t *buffer, size_t bytes) {
-    limit_call c = {.p = buffer, .n = bytes / PIECES / LINE * LINE};
     double rate[ROUNDS];
     for (int r = 0; r < ROUNDS; r++) {
         const uint64_t start = os_now_ns();
-        pool_run(p, PIECES, limit_task, &c);
-        rate[r] = (double)c.n * PIECES / seconds_since(start);
+        const double n = limits_read_all(p, buffer, bytes);
+        rate[r] = n / seconds_since(start);
     }
     return middle(rate);
 }
 
-static status measure(rz_limits *out, pool *p, uint8_t *buffer, size_t bytes, err *e) {
-    double *done = mem_array((size_t)pool_threads(p), sizeof *done);
-    if (!done) return err_set(e, RZ_ENOMEM, "limits: out of memory");
+static void measure(rz_limits *out, pool *p, uint8_t *buffer, size_t bytes) {
     memset(buffer, 1, bytes);
     rz_limits l = {.threads = pool_threads(p), .used = -1};
     l.read_bytes = read_rate(p, buffer, bytes);
     for (int i = 0; limits_list(i) && l.n_peak < RZ_MAX_PEAKS; i++, l.n_peak++) {
         const limits_isa *isa = limits_list(i);
-        l.peak[l.n_peak] =
-            (rz_peak){isa->name, compute(p, isa->int8, done), compute(p, isa->f32, done)};
+        l.peak[l.n_peak] = (rz_peak){isa->name, compute(p, isa->int8), compute(p, isa->f32)};
         if (strcmp(isa->name, kern_get()->name) == 0) l.used = (int)l.n_peak;
     }
     *out = l;
-    mem_free(done);
-    return RZ_OK;
 }
 
 rz_status rz_limits_measure(rz_limits *out, int threads, size_t bytes, rz_error *e) {
@@ -91,11 +67,10 @@ rz_status rz_limits_measure(rz_limits *out, int threads, size_t bytes, rz_error 
     if (bytes == 0) bytes = default_bytes;
     TRY(pool_new(&p, n, e));
     uint8_t *buffer = mem_map(bytes);
-    const status s = buffer ? measure(out, p, buffer, bytes, e)
-                            : err_set(e, RZ_ENOMEM, "limits: no memory for %zu bytes", bytes);
+    if (buffer) measure(out, p, buffer, bytes);
     mem_unmap(buffer, bytes);
     pool_free(p);
-    return s;
+    return buffer ? RZ_OK : err_set(e, RZ_ENOMEM, "limits: no memory for %zu bytes", bytes);
 }
 
 /* ---- Profile ---- */

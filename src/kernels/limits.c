@@ -14,8 +14,16 @@
 
 /* Long enough that the clock settles: a burst of a few milliseconds runs a tenth faster than any
  * model can. Reading fetches a page ahead, which is 15% faster than leaving it to hardware. */
-static volatile unsigned sink; /* so that no loop is dropped */
+static _Atomic unsigned sink; /* so that no loop is dropped; several threads add to it */
 enum { STEPS = 10000000, CHAINS = 12, AHEAD = 4096 };
+
+#ifndef __aarch64__
+static void read_bytes(const uint8_t *p, size_t n) {
+    unsigned sum = 0;
+    for (size_t i = 0; i < n; i += 64) sum += p[i];
+    sink += sum;
+}
+#endif
 
 #if defined(__x86_64__)
 #define FOR(type, set, f, per_lane)                                      \
@@ -95,8 +103,7 @@ const limits_isa *limits_list(int i) {
 void limits_read(const uint8_t *p, size_t n) {
     if (cpu_get()->avx512f) read_512(p, n);
     else if (cpu_get()->avx2) read_256(p, n);
-    else
-        for (size_t i = 0; i < n; i += 64) sink += p[i];
+    else read_bytes(p, n);
 }
 #elif defined(__aarch64__)
 static double floats_neon(void) {
@@ -139,7 +146,42 @@ const limits_isa *limits_list(int i) {
     return NULL;
 }
 
-void limits_read(const uint8_t *p, size_t n) {
-    for (size_t i = 0; i < n; i += 64) sink += p[i];
-}
+void limits_read(const uint8_t *p, size_t n) { read_bytes(p, n); }
 #endif
+
+/* ---- All threads ---- */
+
+enum { PIECES = 64, LINE = 64 };
+
+typedef struct all_call {
+    limits_loop *loop;
+    double done; /* by one thread: all do the same */
+    const uint8_t *buffer;
+    size_t piece;
+} all_call;
+
+static void compute_task(void *ctx, uint32_t task, uint32_t thread) {
+    all_call *c = ctx;
+    (void)thread;
+    const double done = c->loop();
+    if (task == 0) c->done = done;
+}
+
+double limits_compute_all(pool *p, limits_loop *loop) {
+    all_call c = {.loop = loop};
+    const uint32_t n = (uint32_t)pool_threads(p);
+    pool_run(p, n, compute_task, &c);
+    return c.done * n;
+}
+
+static void read_task(void *ctx, uint32_t task, uint32_t thread) {
+    const all_call *c = ctx;
+    (void)thread;
+    limits_read(c->buffer + task * c->piece, c->piece);
+}
+
+double limits_read_all(pool *p, const uint8_t *buffer, size_t bytes) {
+    all_call c = {.buffer = buffer, .piece = bytes / PIECES / LINE * LINE};
+    pool_run(p, PIECES, read_task, &c);
+    return (double)c.piece * PIECES;
+}

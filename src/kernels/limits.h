@@ -3,8 +3,7 @@
 #ifndef KERNELS_LIMITS_H
 #define KERNELS_LIMITS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "base/pool.h"
 
 /* Independent chains of multiply-accumulates in registers, for some tens of milliseconds. Returns
  * how many were done. */
@@ -19,5 +18,10 @@ typedef struct limits_isa {
 const limits_isa *limits_list(int i);
 /* Read n bytes with the widest loads there are, fetching ahead. */
 void limits_read(const uint8_t *p, size_t n);
+
+/* All threads of a pool at once: each runs `loop`, or they read the buffer piece by piece. Returns
+ * the multiply-accumulates done, or the bytes read (a few at the end may be left). */
+double limits_compute_all(pool *p, limits_loop *loop);
+double limits_read_all(pool *p, const uint8_t *buffer, size_t bytes);
 
 #endif
