@@ -264,6 +264,16 @@ typedef struct rz_bias {
     float add; /* added to the logit; -INFINITY forbids the token */
 } rz_bias;
 
+/* How likely the model held a token, before any setting of sampling. */
+typedef struct rz_score {
+    rz_token id;
+    float logprob; /* natural logarithm; -INFINITY for what cannot come */
+} rz_score;
+enum { RZ_MAX_SCORES = 20 };
+/* list[0] is the token chosen, the n - 1 behind it are the likeliest ones, likeliest first. Comes
+ * in front of the token itself; the end of text has none. */
+typedef void rz_scores_fn(void *ud, const rz_score *list, size_t n);
+
 typedef struct rz_params {
     size_t size;
     int max_tokens;          /* 0 = until end of text or context                          */
@@ -281,9 +291,15 @@ typedef struct rz_params {
     size_t n_stop;
     const rz_bias *bias;
     size_t n_bias;
+    rz_scores_fn *scores; /* NULL = nobody asks                                           */
+    void *scores_ud;
+    int top_scores; /* how many of the likeliest, up to RZ_MAX_SCORES               */
 } rz_params;
-#define RZ_PARAMS_INIT \
-    { sizeof(rz_params), 0, 0.0f, 0, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0, 0, 0, NULL, 0, NULL, 0 }
+#define RZ_PARAMS_INIT                                                                          \
+    {                                                                                           \
+        sizeof(rz_params), 0, 0.0f, 0, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0, 0, 0, NULL, 0, NULL, 0, \
+            NULL, NULL, 0                                                                       \
+    }
 
 typedef enum rz_finish {
     RZ_FINISH_STOP,   /* end of text, or a stop string       */

@@ -34,5 +34,6 @@
     X(synthetic)         \
     X(http)              \
     X(server)            \
+    X(dialects)          \
     X(kern)              \
     X(ops) X(latent) X(args) X(cli) X(tok_walk) X(encode)

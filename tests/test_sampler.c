@@ -148,6 +148,28 @@ static void test_same_seed_same_tokens(void) {
     CHECK(same == 100 && other < 70);
 }
 
+static void test_scores_are_the_log_softmax(void) {
+    sampler_scratch w;
+    rz_score got[1 + V];
+    double mass = 0;
+    REQUIRE(sampler_scratch_init(&w, V, NULL) == RZ_OK);
+    for (int i = 0; i < V; i++) mass += exp((double)logits[i]);
+    CHECK(sampler_scores(&w, logits, 4, 3, got) == 4);
+    CHECK(got[0].id == 4 && got[1].id == 2 && got[2].id == 5 && got[3].id == 3);
+    for (int i = 0; i < 4; i++) {
+        const double want = (double)logits[got[i].id] - log(mass);
+        CHECK_MSG(fabs((double)got[i].logprob - want) < 1e-6, "%d: %g, not %g", got[i].id,
+                  (double)got[i].logprob, want);
+    }
+    CHECK(sampler_scores(&w, logits, 7, 0, got) == 1 && got[0].logprob == -INFINITY);
+    CHECK(sampler_scores(&w, logits, 0, V, got) == V); /* one of them cannot come */
+    const float none[V] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    CHECK(sampler_scores(&w, none, 0, 3, got) == 1 && got[0].logprob == -INFINITY);
+    const float sure[V] = {0, INFINITY, 1, 2, 3, 4, 5, 6};
+    CHECK(sampler_scores(&w, sure, 1, 3, got) == 2 && got[0].logprob == 0 && got[1].id == 1);
+    sampler_scratch_done(&w);
+}
+
 void suite_sampler(void) {
     RUN(test_greedy_takes_the_first_of_equals);
     RUN(test_bias_forbids_and_favours);
@@ -155,4 +177,5 @@ void suite_sampler(void) {
     RUN(test_hostile_rows_yield_a_token);
     RUN(test_draws_follow_the_truncated_softmax);
     RUN(test_same_seed_same_tokens);
+    RUN(test_scores_are_the_log_softmax);
 }

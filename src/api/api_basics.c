@@ -95,6 +95,9 @@ status api_check_params(const rz_params *p, err *e) {
     TRY(check_range("repeat_penalty", p->repeat_penalty, 0, 1e6f, e));
     TRY(check_range("presence_penalty", p->presence_penalty, -1e6f, 1e6f, e));
     TRY(check_range("frequency_penalty", p->frequency_penalty, -1e6f, 1e6f, e));
+    if (p->top_scores < 0 || p->top_scores > RZ_MAX_SCORES)
+        return err_set(e, RZ_EINVAL, "top_scores is %d, expected 0 to %d", p->top_scores,
+                       RZ_MAX_SCORES);
     if (p->max_tokens < 0)
         return err_set(e, RZ_EINVAL, "max_tokens is %d, expected >= 0", p->max_tokens);
     if (p->top_k < 0) return err_set(e, RZ_EINVAL, "top_k is %d, expected >= 0", p->top_k);

@@ -133,6 +133,13 @@ static void gather_step(engine *g) {
     }
 }
 
+static void tell_scores(engine *g, const seq *q, int32_t id, const float *logits) {
+    rz_score list[1 + RZ_MAX_SCORES];
+    if (!q->params.scores || seq_is_end(q, id)) return;
+    const uint32_t top = (uint32_t)q->params.top_scores;
+    q->params.scores(q->params.scores_ud, list, sampler_scores(&g->scratch, logits, id, top, list));
+}
+
 static void sample_step(engine *g) {
     uint64_t prompt = 0, output = 0;
     for (uint32_t i = 0; i < g->sched.n_running; i++) {
@@ -145,7 +152,9 @@ static void sample_step(engine *g) {
         if (!q->wants_logits) continue;
         const float *logits = g->step.logits + (size_t)q->logit_at * g->m->c.V;
         const bool was_long = is_long(g, q);
-        seq_push(q, sampler_pick(&q->sampler, &g->scratch, logits, q->tokens, q->n_token));
+        const int32_t id = sampler_pick(&q->sampler, &g->scratch, logits, q->tokens, q->n_token);
+        tell_scores(g, q, id, logits);
+        seq_push(q, id);
         q->again = is_long(g, q) != was_long;
         output++;
     }

@@ -183,3 +183,25 @@ int32_t sampler_pick(sampler *s, sampler_scratch *w, const float *logits, const 
     if (p->temperature <= 0) return largest(w->logit, w->n_vocab);
     return sample(p, w, r);
 }
+
+size_t sampler_scores(sampler_scratch *w, const float *logits, int32_t id, uint32_t top,
+                      rz_score *out) {
+    float max = -INFINITY;
+    for (uint32_t i = 0; i < w->n_vocab; i++) {
+        w->logit[i] = logits[i] == logits[i] ? logits[i] : -INFINITY;
+        if (w->logit[i] > max) max = w->logit[i];
+    }
+    /* Nothing is possible, or something is certain beyond measure: then only that is likely. */
+    double mass = 0;
+    const bool finite = max > -INFINITY && max < INFINITY;
+    for (uint32_t i = 0; i < w->n_vocab && finite; i++) mass += (double)expf(w->logit[i] - max);
+    const double all = finite ? (double)max + log(mass) : 0;
+    if (!finite)
+        for (uint32_t i = 0; i < w->n_vocab; i++)
+            w->logit[i] = w->logit[i] == INFINITY ? 0.0f : -INFINITY;
+    out[0] = (rz_score){id, (float)((double)w->logit[id] - all)};
+    const uint32_t n = top ? keep_top_k(w, top < w->n_vocab ? top : w->n_vocab) : 0;
+    for (uint32_t i = 0; i < n; i++)
+        out[1 + i] = (rz_score){w->cand[i].id, (float)((double)w->cand[i].p - all)};
+    return 1 + n;
+}

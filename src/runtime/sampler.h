@@ -33,4 +33,9 @@ void sampler_init(sampler *s, const rz_params *p);
 int32_t sampler_pick(sampler *s, sampler_scratch *w, const float *logits, const int32_t *history,
                      uint32_t n);
 
+/* Log probabilities by the logits alone: of `id`, then of the `top` likeliest (as many as are
+ * finite). Writes 1 + top at most, returns how many. NaN counts as -inf. */
+size_t sampler_scores(sampler_scratch *w, const float *logits, int32_t id, uint32_t top,
+                      rz_score *out);
+
 #endif

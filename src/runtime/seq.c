@@ -97,9 +97,13 @@ static size_t possible_stop(const seq *s) {
     return most;
 }
 
+bool seq_is_end(const seq *s, int32_t id) {
+    return s->tok && !s->params.ignore_eos && tok_is_end(s->tok, id);
+}
+
 void seq_push(seq *s, int32_t id) {
     if (s->n_token == s->n_prompt) s->first_token_ns = os_now_ns();
-    if (s->tok && !s->params.ignore_eos && tok_is_end(s->tok, id)) {
+    if (seq_is_end(s, id)) {
         end(s, RZ_FINISH_STOP);
         return;
     }

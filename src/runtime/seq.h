@@ -41,6 +41,8 @@ status seq_new(seq **out, const int32_t *ids, uint32_t n, const rz_params *p, co
 /* Pages go back to `pages`; NULL is fine for s. Does not call done(). */
 void seq_free(seq *s, kv_pool *pages);
 
+/* Would this token end the text? */
+bool seq_is_end(const seq *s, int32_t id);
 /* Append a sampled token: text goes out, and s->ended with s->why says if that was the last. */
 void seq_push(seq *s, int32_t id);
 /* Release held text (unless an error ended it) and call done(). `error` with RZ_FINISH_ERROR. */

@@ -114,7 +114,8 @@ int ask_trouble(const job *j, const gen *g, const char **text) {
         *text = "the server is shutting down";
         return 503;
     }
-    return g->why == RZ_FINISH_CANCEL || g->ids.failed || g->text.failed ? 500 : 0;
+    const bool lost = g->ids.failed || g->text.failed || g->scored.failed;
+    return g->why == RZ_FINISH_CANCEL || lost ? 500 : 0;
 }
 
 void ask_succeeded(const job *j) {

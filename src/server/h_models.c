@@ -1,6 +1,9 @@
 /* h_models.c - GET /models, /v1/models and /v1/models/ID: what is served here. */
+#include <stdio.h>
+
 #include "json/json.h"
 #include "server/native.h"
+#include "server/openai.h"
 #include "server/reply.h"
 
 static void text(buf *b, const char *name, const char *value) {
@@ -47,7 +50,9 @@ void v1_models_get(conn *c, const call *in) {
 
 void v1_model_get(conn *c, const call *in) {
     if (!native_is_model(in->srv, in->rest)) {
-        reply_error(c, 404, "Model '%.*s' not found", STR_FMT(in->rest));
+        char text[256];
+        snprintf(text, sizeof text, "Model '%.*s' not found", STR_FMT(in->rest));
+        openai_fail(c, 404, text);
         return;
     }
     buf *b = reply_body(in->srv);

@@ -4,7 +4,8 @@
  *   model, prompt (a text, a list of texts, or token ids) | messages,
  *   max_tokens (or max_completion_tokens), temperature = 0.7, top_p = 0.9, top_k = 40, min_p,
  *   n = 1, stop, seed, presence_penalty, frequency_penalty, repeat_penalty, logit_bias, stream,
- *   stream_options.include_usage, echo, ignore_eos, chat_template_kwargs
+ *   stream_options.include_usage, echo, logprobs (a number | true with top_logprobs), ignore_eos,
+ *   chat_template_kwargs
  *
  * Other fields are ignored, except those that promise a shape of the answer we cannot give. */
 #include <stdint.h>
@@ -12,31 +13,16 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "server/ask.h"
+#include "server/logprobs.h"
 #include "server/native.h"
+#include "server/openai.h"
 #include "server/sse.h"
 
-enum { COMPLETION_TOKENS = 100, MAX_CHOICES = 64 };
-
-/* ---- errors ---- */
-
-static const char *error_type(int code) {
-    return code == 404   ? "not_found_error"
-           : code == 503 ? "overloaded_error"
-           : code >= 500 ? "server_error"
-                         : "invalid_request_error";
-}
-
-static void error_object(buf *b, int code, const char *text) {
-    buf_text(b, "{\"error\":{\"message\":");
-    json_write_string(b, str_of(text));
-    buf_printf(b, ",\"type\":\"%s\",\"param\":null,\"code\":%d}}", error_type(code), code);
-}
+enum { ANSWER_TOKENS = 100, MAX_CHOICES = 64 };
 
 static void fail(conn *c, int code, const char *text) {
-    buf *b = reply_body(c->srv);
     c->srv->metrics.failed++;
-    error_object(b, code, text);
-    reply_send(c, code, REPLY_JSON, buf_view(b), code == 503 ? "Retry-After: 1\r\n" : NULL);
+    openai_fail(c, code, text);
 }
 
 /* ---- the request ---- */
@@ -51,24 +37,36 @@ static void refuse_unsupported(fields *f) {
     const json *type = json_get(format, "type");
     if (type && !(type->kind == JSON_STRING && str_is(type->text, "text")))
         fields_fail(f, 400, "field `response_format`: only {\"type\":\"text\"} is supported");
-    const json *logprobs = json_get(f->root, "logprobs");
-    if (logprobs && logprobs->kind != JSON_NULL &&
-        !(logprobs->kind == JSON_BOOL && !logprobs->truth))
-        fields_fail(f, 400, "field `logprobs`: log probabilities are not supported");
     refuse(f, "suffix", "inserting before a suffix is not supported");
     const json *tools = fields_find(f, "tools", JSON_ARRAY);
     if (tools && tools->n) fields_fail(f, 400, "field `tools`: tool calls are not supported");
 }
 
+/* How many rz_score each token is to have: a chat says logprobs: true and top_logprobs: N, a
+ * completion logprobs: N. */
+static uint32_t read_logprobs(fields *f, bool chat) {
+    if (!chat) {
+        const int64_t n = fields_int(f, "logprobs", 0, RZ_MAX_SCORES, -1);
+        if (n >= 0 && fields_bool(f, "echo", false))
+            fields_fail(f, 400,
+                        "field `logprobs`: the prompt's own are not known, so not with `echo`");
+        return (uint32_t)(n + 1);
+    }
+    const bool wanted = fields_bool(f, "logprobs", false);
+    const int64_t n = fields_int(f, "top_logprobs", 0, RZ_MAX_SCORES, 0);
+    if (n > 0 && !wanted) fields_fail(f, 400, "field `top_logprobs` needs `logprobs`: true");
+    return wanted ? (uint32_t)n + 1 : 0;
+}
+
 /* Everything but prompt or messages. */
-static void read_params(fields *f, server *s, rz_params *p, int64_t most) {
+static void read_params(fields *f, server *s, rz_params *p) {
     *p = (rz_params)RZ_PARAMS_INIT;
     const str model = fields_text(f, "model", (str){NULL, 0});
     (void)model; /* one model is served, under whatever name it is asked for */
     if (!s->tokenizer) fields_fail(f, 501, "this model has no tokenizer");
     const bool newer = fields_has(f, "max_completion_tokens");
-    p->max_tokens =
-        (int)fields_int(f, newer ? "max_completion_tokens" : "max_tokens", 0, INT32_MAX, most);
+    p->max_tokens = (int)fields_int(f, newer ? "max_completion_tokens" : "max_tokens", 0, INT32_MAX,
+                                    ANSWER_TOKENS);
     p->temperature = (float)fields_number(f, "temperature", 0.0, 100.0, 0.7);
     p->top_p = (float)fields_number(f, "top_p", 0.0, 1.0, 0.9);
     p->top_k = (int)fields_int(f, "top_k", -1, INT32_MAX, 40);
@@ -157,7 +155,11 @@ static void choice(buf *b, const job *j, uint32_t i, err *e) {
         b->failed |= text.failed;
         buf_free(&text);
     }
-    buf_printf(b, ",\"logprobs\":null,\"finish_reason\":\"%s\"}", finish_reason(g));
+    size_t at = 0;
+    buf_text(b, ",\"logprobs\":");
+    if (j->openai.chat) logprobs_chat(b, g, 0);
+    else logprobs_text(b, g, 0, &at);
+    buf_printf(b, ",\"finish_reason\":\"%s\"}", finish_reason(g));
 }
 
 static void whole_end(job *j) {
@@ -200,7 +202,13 @@ static void chunk(job *j, uint32_t i, const str *text, const char *reason, bool 
         buf_text(o, "\"text\":");
         json_write_string(o, text ? *text : STR_LIT(""));
     }
-    buf_text(o, ",\"logprobs\":null,\"finish_reason\":");
+    buf_text(o, ",\"logprobs\":");
+    gen *g = &j->gen[i];
+    if (g->n_token == g->told) buf_text(o, "null");
+    else if (j->openai.chat) logprobs_chat(o, g, g->told);
+    else logprobs_text(o, g, g->told, &g->told_len);
+    g->told = g->n_token;
+    buf_text(o, ",\"finish_reason\":");
     if (reason) buf_printf(o, "\"%s\"", reason);
     else buf_text(o, "null");
     buf_text(o, j->openai.usage ? "}],\"usage\":null}" : "}]}");
@@ -219,7 +227,7 @@ static void chunk_end(job *j) {
         const int code = ask_trouble(j, &j->gen[i], &text);
         if (code) {
             j->srv->metrics.failed++;
-            error_object(sse_event(j->conn, NULL), code, text);
+            openai_error(sse_event(j->conn, NULL), code, text);
             sse_event_end(j->conn);
             good = false;
             break;
@@ -263,6 +271,7 @@ static void begin_stream(job *j) {
 /* n answers to each prompt: of the field `prompt`, or the one rendered from a chat. */
 static void start(fields *f, conn *c, const rz_params *p, const json *prompt, const str *chat) {
     server *s = c->srv;
+    const uint32_t scores = read_logprobs(f, chat != NULL);
     const int64_t n = fields_int(f, "n", 1, MAX_CHOICES, 1);
     const bool stream = fields_bool(f, "stream", false), echo = fields_bool(f, "echo", false);
     const json *options = fields_find(f, "stream_options", JSON_OBJECT);
@@ -274,6 +283,7 @@ static void start(fields *f, conn *c, const rz_params *p, const json *prompt, co
     job *j = f->status ? NULL : job_new(c, stream ? &chunk_type : &whole_type, (uint32_t)total);
     if (!j) fields_fail(f, 500, "out of memory");
     if (j) {
+        j->scores = scores;
         j->openai = (openai_reply){.id = os_random_u64(),
                                    .created_s = os_unix_ms() / 1000,
                                    .chat = chat != NULL,
@@ -310,7 +320,7 @@ void completions_post(conn *c, const call *in) {
     fields_parse(&f, in);
     const json *prompt = json_get(f.root, "prompt");
     if (!f.status && !prompt) fields_fail(&f, 400, "missing field `prompt`");
-    read_params(&f, in->srv, &p, COMPLETION_TOKENS);
+    read_params(&f, in->srv, &p);
     start(&f, c, &p, prompt, NULL);
 }
 
@@ -370,7 +380,7 @@ void chat_post(conn *c, const call *in) {
     rz_params p;
     fields_parse(&f, in);
     if (!f.status && !fields_has(&f, "messages")) fields_fail(&f, 400, "missing field `messages`");
-    read_params(&f, in->srv, &p, INT32_MAX);
+    read_params(&f, in->srv, &p);
     str prompt = {"", 0};
     if (!f.status) prompt = with_kwargs(&f, in->srv, in);
     if (!f.status) prompt = render(&f, in->srv, prompt);

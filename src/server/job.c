@@ -9,9 +9,9 @@
 
 #include "base/mem.h"
 
-enum { FIRST_NEWS = 256 };
+enum { FIRST_NEWS = 256, NEWS_SCORES = -2 };
 
-/* In front of each token's text in `news`. */
+/* In front of each token's text in `news`; with id NEWS_SCORES, in front of a list of rz_score. */
 typedef struct news_head {
     rz_token id;
     uint32_t len;
@@ -31,20 +31,29 @@ static void post(outbox *o, gen *g) {
     if (first) eventfd_write(o->fd.source.fd, 1);
 }
 
-static int on_token(void *ud, rz_token id, const char *text, size_t len) {
-    gen *g = ud;
+/* false: no memory. */
+static bool tell(gen *g, int32_t id, const void *bytes, size_t len) {
     outbox *o = &g->job->srv->outbox;
     pthread_mutex_lock(&o->lock);
     const news_head head = {id, (uint32_t)len};
     char *to = buf_reserve(&g->news, sizeof head + len);
     if (to) {
         memcpy(to, &head, sizeof head);
-        if (len) memcpy(to + sizeof head, text, len);
+        if (len) memcpy(to + sizeof head, bytes, len);
         g->news.len += sizeof head + len;
     }
     post(o, g);
     pthread_mutex_unlock(&o->lock);
-    return to ? 0 : 1; /* no memory: end this request, and only this one */
+    return to != NULL;
+}
+
+static int on_token(void *ud, rz_token id, const char *text, size_t len) {
+    return tell(ud, id, text, len) ? 0 : 1; /* no memory: end this request, and only this one */
+}
+
+/* Without memory the buffer stays failed, and the token behind this ends the request. */
+static void on_scores(void *ud, const rz_score *list, size_t n) {
+    tell(ud, NEWS_SCORES, list, n * sizeof *list);
 }
 
 static void on_done(void *ud, rz_finish why, const rz_usage *use, const rz_error *error) {
@@ -93,6 +102,8 @@ static void job_free(job *j) {
         mem_free(g->failure);
         buf_free(&g->ids);
         buf_free(&g->text);
+        buf_free(&g->scored);
+        buf_free(&g->score);
         buf_free(&g->taken);
         buf_free(&g->news);
     }
@@ -118,7 +129,13 @@ status job_submit(job *j, uint32_t i, const rz_params *p, err *e) {
     if (!buf_reserve(&g->news, FIRST_NEWS) || !buf_reserve(&g->taken, FIRST_NEWS))
         return err_set(e, RZ_ENOMEM, "out of memory");
     const rz_sink sink = {on_token, on_done, g};
-    TRY(rz_engine_submit(j->srv->engine, g->prompt, g->n_prompt, p, &sink, &g->ticket, e));
+    rz_params own = *p;
+    if (j->scores) {
+        own.scores = on_scores;
+        own.scores_ud = g;
+        own.top_scores = (int)j->scores - 1;
+    }
+    TRY(rz_engine_submit(j->srv->engine, g->prompt, g->n_prompt, &own, &sink, &g->ticket, e));
     g->submitted = true;
     j->n_left++;
     return RZ_OK;
@@ -166,10 +183,26 @@ void job_pause(job *j, bool paused) {
 
 /* ---- taking news out ---- */
 
+/* Scores are kept beside the token they came in front of. */
+static void keep_scores(gen *g) {
+    static const rz_score none = {-1, 0};
+    const size_t want = g->job->scores * sizeof none;
+    while (g->score.len < want && !g->score.failed) buf_add(&g->score, &none, sizeof none);
+    g->scored.failed |= g->score.failed;
+    buf_add(&g->scored, g->score.p, g->score.failed ? 0 : want);
+    buf_clear(&g->score);
+}
+
 static void take_token(gen *g, rz_token id, str text) {
     job *j = g->job;
+    if (id == NEWS_SCORES) {
+        buf_clear(&g->score);
+        buf_str(&g->score, text);
+        return;
+    }
     if (id >= 0) g->n_token++;
     if (!j->conn) return;
+    if (id >= 0 && j->scores) keep_scores(g);
     if (j->type->token) {
         j->type->token(j, g, id, text);
         return;

@@ -27,6 +27,10 @@ struct gen {
     buf ids;          /* generated rz_token values */
     buf text;         /* generated text            */
     uint32_t n_token; /* generated                 */
+    buf scored;       /* with job.scores: so many rz_score for each token, missing ones of id -1 */
+    buf score;        /* the same of the next token, before it has come */
+    uint32_t told;    /* tokens whose scores a stream has sent          */
+    size_t told_len;  /* the length of their text, in characters        */
     gen *turn;        /* next one the loop looks at in this round */
     bool ending;      /* with these news it is over               */
     buf taken;        /* news being looked at      */
@@ -58,6 +62,7 @@ struct job {
     uint32_t n, n_left;
     gen *gen; /* [n] */
     uint64_t began_ns;
+    uint32_t scores; /* rz_score per token, the token's own first; 0: nobody asks */
     openai_reply openai;
 };
 

@@ -61,6 +61,18 @@ const stopped = await client.completions.create({ model: "default", prompt: "Onc
 check("a stop text ends it", stopped.choices[0].finish_reason === "stop" &&
     !stopped.choices[0].text.includes(" "), stopped.choices);
 
+const scored = await client.chat.completions.create({ model: "default", messages, max_tokens: 4, temperature: 0, logprobs: true, top_logprobs: 2 });
+const list = scored.choices[0].logprobs.content;
+check("log probabilities come with their tokens", list.length === 4 && list.every(t => t.logprob <= 0 &&
+    t.top_logprobs.length === 2 && t.top_logprobs[0].token === t.token) &&
+    list.map(t => t.token).join("") === scored.choices[0].message.content, list);
+const older = await client.completions.create({ model: "default", prompt: "Once upon a time", max_tokens: 3, temperature: 0, logprobs: 2 });
+check("and as completions had them", older.choices[0].logprobs.tokens.join("") === older.choices[0].text &&
+    older.choices[0].logprobs.text_offset.length === 3 &&
+    Object.keys(older.choices[0].logprobs.top_logprobs[0]).length === 2, older.choices[0].logprobs);
+const three = await client.chat.completions.create({ model: "default", messages, max_tokens: 3, n: 3, seed: 1 });
+check("three answers", three.choices.map(c => c.index).join() === "0,1,2", three.choices);
+
 for (const [what, run] of [
     ["an empty conversation", () => client.chat.completions.create({ model: "default", messages: [] })],
     ["a schema", () => client.chat.completions.create({ model: "default", messages, response_format: { type: "json_object" } })],

@@ -66,7 +66,8 @@ is "too many answers" "$(code /v1/completions '{"prompt":"a","n":65}')" 400
 is "tools" "$(code /v1/chat/completions "{$chat,\"tools\":[{\"type\":\"function\"}]}")" 400
 is "a schema" "$(code /v1/chat/completions \
     "{$chat,\"response_format\":{\"type\":\"json_object\"}}")" 400
-is "log probabilities" "$(code /v1/completions '{"prompt":"a","logprobs":2}')" 400
+is "more log probabilities than are told" \
+    "$(code /v1/completions '{"prompt":"a","logprobs":21}')" 400
 is "a temperature below zero" "$(code /v1/completions '{"prompt":"a","temperature":-1}')" 400
 is "max_tokens 0 makes nothing" "$(post /v1/completions '{"prompt":"Once","max_tokens":0}' |
     sed 's/.*"choices":\[{"index":0,//; s/,.*//')" '"text":""'

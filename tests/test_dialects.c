@@ -1,0 +1,119 @@
+/* test_dialects.c - what clients of other servers ask for, and how they are answered. */
+#include <stdio.h>
+#include <string.h>
+
+#include "json/json.h"
+#include "serving.h"
+#include "test.h"
+
+#define CHAT "{\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]"
+
+static void test_openai_requests_are_answered(void) {
+    static const exchange list[] = {
+        {"/v1/completions",
+         "{\"prompt\":\"Once upon a time\",\"max_tokens\":3,\"temperature\":0,\"logprobs\":0}", 200,
+         "\"top_logprobs\":null,\"text_offset\":[0,1,7]},\"finish_reason\":\"length\"}"},
+        {"/v1/completions", "{\"prompt\":\"Once\",\"logit_bias\":{\"261\":100},\"max_tokens\":2}",
+         200, "\"text\":\" a a\""},
+        {"/v1/chat/completions", CHAT ",\"max_completion_tokens\":2,\"max_tokens\":9}", 200,
+         "\"completion_tokens\":2,"},
+        {"/v1/chat/completions", CHAT ",\"ignore_eos\":true}", 200, "\"completion_tokens\":100,"},
+        {"/v1/chat/completions", CHAT ",\"n\":3,\"max_tokens\":1}", 200,
+         "{\"index\":2,\"message\""},
+    };
+    running r;
+    if (!make_server(&r, NULL)) return;
+    start_server(&r);
+    check_exchanges(&r, list, sizeof list / sizeof *list);
+    stop_server(&r);
+}
+
+static void test_openai_errors_have_their_shape(void) {
+    static const exchange list[] = {
+#define BAD(path, sent, part) {path, sent, 400, "{\"error\":{\"message\":\"" part}
+        BAD("/v1/completions", "{\"prompt\":\"a\",\"logprobs\":21}",
+            "field `logprobs` must be from"),
+        BAD("/v1/completions", "{\"prompt\":\"a\",\"logprobs\":true}",
+            "field `logprobs` must be a"),
+        BAD("/v1/completions", "{\"prompt\":\"a\",\"logprobs\":1,\"echo\":true}",
+            "field `logprobs`: the prompt's own"),
+        BAD("/v1/completions", "{\"prompt\":\"a\",\"max_tokens\":\"9\"}",
+            "field `max_tokens` must be"),
+        BAD("/v1/completions", "{\"prompt\":\"a\",\"suffix\":\"b\"}", "field `suffix`: "),
+        BAD("/v1/chat/completions", CHAT ",\"top_logprobs\":2}", "field `top_logprobs` needs"),
+        BAD("/v1/chat/completions", CHAT ",\"logprobs\":3}", "field `logprobs` must be a boolean"),
+        BAD("/v1/chat/completions", CHAT ",\"logprobs\":true,\"top_logprobs\":21}",
+            "field `top_logprobs` must be from"),
+        BAD("/v1/chat/completions", CHAT ",\"n\":0}", "field `n` must be from 1"),
+#undef BAD
+    };
+    running r;
+    if (!make_server(&r, NULL)) return;
+    start_server(&r);
+    check_exchanges(&r, list, sizeof list / sizeof *list);
+    stop_server(&r);
+}
+
+/* The tokens that come with log probabilities spell the answer, and greedy takes the likeliest. */
+static void check_logprobs(const json *list, str text) {
+    buf spelled = BUF_INIT;
+    CHECK(list && list->kind == JSON_ARRAY && list->n > 0);
+    for (const json *t = list ? list->child : NULL; t; t = t->next) {
+        const json *top = json_get(t, "top_logprobs"), *first = top ? top->child : NULL;
+        const json *own = json_get(t, "logprob"), *best = json_get(first, "logprob");
+        CHECK(top && top->n == 3 && own && best);
+        if (!own || !best) break;
+        CHECK_MSG(own->number <= 0 && own->number == best->number, "%g, %g", own->number,
+                  best->number);
+        CHECK(json_get(first->next, "logprob")->number <= best->number);
+        buf_str(&spelled, json_get(t, "token")->text);
+    }
+    CHECK_STR(buf_cstr(&spelled), text.p);
+    buf_free(&spelled);
+}
+
+static void test_log_probabilities_come_with_their_tokens(void) {
+    static const char request[] =
+        CHAT ",\"max_tokens\":6,\"temperature\":0,\"logprobs\":true,\"top_logprobs\":3,\"stream\":";
+    running r;
+    buf b = BUF_INIT, sent = BUF_INIT, text = BUF_INIT, all = BUF_INIT;
+    arena a = ARENA_INIT;
+    json *root = NULL;
+    if (!make_server(&r, NULL)) return;
+    start_server(&r);
+    buf_printf(&sent, "%sfalse}", request);
+    const char *body = body_of(ask_post(&r, &b, "/v1/chat/completions", buf_cstr(&sent)));
+    CHECK_MSG(json_parse(&root, str_of(body), &a, NULL) == RZ_OK, "%s", body);
+    const json *choice = json_get(root, "choices");
+    choice = choice ? choice->child : NULL;
+    const json *content = json_get(json_get(choice, "message"), "content");
+    CHECK(content != NULL);
+    buf_str(&text, content ? content->text : STR_LIT(""));
+    buf_char(&text, 0);
+    check_logprobs(json_get(json_get(choice, "logprobs"), "content"), buf_view(&text));
+    buf_clear(&sent);
+    buf_printf(&sent, "%strue}", request);
+    const char *p = ask_post(&r, &b, "/v1/chat/completions", buf_cstr(&sent));
+    buf_char(&all, '[');
+    for (const char *at = p; (at = strstr(at, "\"logprobs\":{\"content\":[")) != NULL;) {
+        at += strlen("\"logprobs\":{\"content\":[");
+        const char *end = strstr(at, "],\"refusal\"");
+        if (all.len > 1) buf_char(&all, ',');
+        buf_add(&all, at, end ? (size_t)(end - at) : 0);
+    }
+    buf_char(&all, ']');
+    CHECK(json_parse(&root, buf_view(&all), &a, NULL) == RZ_OK && root->n == 6);
+    check_logprobs(root, buf_view(&text));
+    stop_server(&r);
+    arena_free(&a);
+    buf_free(&b);
+    buf_free(&sent);
+    buf_free(&text);
+    buf_free(&all);
+}
+
+void suite_dialects(void) {
+    RUN(test_openai_requests_are_answered);
+    RUN(test_openai_errors_have_their_shape);
+    RUN(test_log_probabilities_come_with_their_tokens);
+}
