@@ -329,6 +329,23 @@ static const tensor_slot model_slot[] = {
     MIXER(MLA, "self_attn." hf, kind, at, out, in, __VA_ARGS__)
 #define EXPERTS(hf, kind, at, out, in) FFN(MOE, NULL, "moe." hf, kind, L_AT(at), out, in)
 
+/* What Mamba 2 and 3, which have heads, have in common. row: MAMBA2 or MAMBA3. */
+#define HEADED_ROWS(row)                                                                      \
+    row("norm.weight", CENTER, norm_in, D, NONE, ALL),                                        \
+        row("norm.bias", VECTOR, norm_in.bias, D, NONE, ALL),                                 \
+        row("mixer.in_proj.weight", WEIGHT, ssm_in_z, SI, D, PART_SSM_Z, TWIST_NONE),         \
+        row("mixer.in_proj.weight", WEIGHT, ssm_in_x, SC, D, PART_SSM_X, TWIST_NONE),         \
+        row("mixer.in_proj.weight", WEIGHT, ssm_dt, SH, D, PART_SSM_DT, TWIST_NONE),          \
+        row("mixer.in_proj.bias", VECTOR, ssm_in_z_bias, SI, NONE, PART_SSM_Z, TWIST_NONE),   \
+        row("mixer.in_proj.bias", VECTOR, ssm_in_x_bias, SC, NONE, PART_SSM_X, TWIST_NONE),   \
+        row("mixer.in_proj.bias", VECTOR, ssm_dt_in_bias, SH, NONE, PART_SSM_DT, TWIST_NONE), \
+        row("mixer.dt_bias", FLAT, ssm_dt_bias, SH, NONE, ALL),                               \
+        row("mixer.A_log", FLAT, ssm_A, SH, NONE, PART_ALL, TWIST_NEG_EXP_BOUND),             \
+        row("mixer.D", FLAT, ssm_skip, SH, NONE, ALL),                                        \
+        row("mixer.norm.weight", FLAT, ssm_norm.gain, SI, NONE, ALL),                         \
+        row("mixer.out_proj.weight", WEIGHT, ssm_out, D, SI, ALL),                            \
+        row("mixer.out_proj.bias", VECTOR, ssm_out_bias, D, NONE, ALL)
+
 /* clang-format off */
 static const tensor_slot layer_slot[] = {
     MIXER(ATTN, "input_layernorm.weight", NORM, norm_in, D, NONE, ALL),
@@ -376,51 +393,25 @@ static const tensor_slot layer_slot[] = {
     MAMBA1("d", FLAT, ssm_skip, SI, NONE, ALL),
     MAMBA1("out_proj.weight", WEIGHT, ssm_out, D, SI, ALL),
 
-    MAMBA2("norm.weight", CENTER, norm_in, D, NONE, ALL),
-    MAMBA2("norm.bias", VECTOR, norm_in.bias, D, NONE, ALL),
-    MAMBA2("mixer.in_proj.weight", WEIGHT, ssm_in_z, SI, D, PART_SSM_Z, TWIST_NONE),
-    MAMBA2("mixer.in_proj.weight", WEIGHT, ssm_in_x, SC, D, PART_SSM_X, TWIST_NONE),
-    MAMBA2("mixer.in_proj.weight", WEIGHT, ssm_dt, SH, D, PART_SSM_DT, TWIST_NONE),
-    MAMBA2("mixer.in_proj.bias", VECTOR, ssm_in_z_bias, SI, NONE, PART_SSM_Z, TWIST_NONE),
-    MAMBA2("mixer.in_proj.bias", VECTOR, ssm_in_x_bias, SC, NONE, PART_SSM_X, TWIST_NONE),
-    MAMBA2("mixer.in_proj.bias", VECTOR, ssm_dt_in_bias, SH, NONE, PART_SSM_DT, TWIST_NONE),
+    HEADED_ROWS(MAMBA2),
     MAMBA2("mixer.conv1d.weight", FLAT, ssm_conv, SC, SK, ALL),
     MAMBA2("mixer.conv1d.bias", FLAT, ssm_conv_bias, SC, NONE, ALL),
-    MAMBA2("mixer.dt_bias", FLAT, ssm_dt_bias, SH, NONE, ALL),
-    MAMBA2("mixer.A_log", FLAT, ssm_A, SH, NONE, PART_ALL, TWIST_NEG_EXP_BOUND),
-    MAMBA2("mixer.D", FLAT, ssm_skip, SH, NONE, ALL),
-    MAMBA2("mixer.norm.weight", FLAT, ssm_norm.gain, SI, NONE, ALL),
-    MAMBA2("mixer.out_proj.weight", WEIGHT, ssm_out, D, SI, ALL),
-    MAMBA2("mixer.out_proj.bias", VECTOR, ssm_out_bias, D, NONE, ALL),
 
-    MAMBA3("norm.weight", CENTER, norm_in, D, NONE, ALL),
-    MAMBA3("norm.bias", VECTOR, norm_in.bias, D, NONE, ALL),
-    MAMBA3("mixer.in_proj.weight", WEIGHT, ssm_in_z, SI, D, PART_SSM_Z, TWIST_NONE),
-    MAMBA3("mixer.in_proj.weight", WEIGHT, ssm_in_x, SC, D, PART_SSM_X, TWIST_NONE),
-    MAMBA3("mixer.in_proj.weight", WEIGHT, ssm_dt, SH, D, PART_SSM_DT, TWIST_NONE),
-    MAMBA3("mixer.in_proj.bias", VECTOR, ssm_in_z_bias, SI, NONE, PART_SSM_Z, TWIST_NONE),
-    MAMBA3("mixer.in_proj.bias", VECTOR, ssm_in_x_bias, SC, NONE, PART_SSM_X, TWIST_NONE),
-    MAMBA3("mixer.in_proj.bias", VECTOR, ssm_dt_in_bias, SH, NONE, PART_SSM_DT, TWIST_NONE),
+    HEADED_ROWS(MAMBA3),
     MAMBA3("mixer.lambda_proj.weight", WEIGHT, ssm_lambda, SH, D, ALL),
     MAMBA3("mixer.lambda_proj.bias", VECTOR, ssm_lambda_bias, SH, NONE, ALL),
-    MAYBE3("theta_proj.weight", WEIGHT, ssm_theta, SA, D),
-    MAYBE3("theta_proj.bias", VECTOR, ssm_theta_bias, SA, NONE),
     MAMBA3("mixer.b_bias", FLAT, ssm_B_bias, SH, SN, ALL),
     MAMBA3("mixer.c_bias", FLAT, ssm_C_bias, SH, SN, ALL),
     MAMBA3("mixer.bc_norm.weight", VECTOR, ssm_B_gain, SN, NONE, ALL),
     MAMBA3("mixer.bc_norm.weight", VECTOR, ssm_C_gain, SN, NONE, ALL),
-    MAMBA3("mixer.dt_bias", FLAT, ssm_dt_bias, SH, NONE, ALL),
-    MAMBA3("mixer.A_log", FLAT, ssm_A, SH, NONE, PART_ALL, TWIST_NEG_EXP_BOUND),
-    MAMBA3("mixer.D", FLAT, ssm_skip, SH, NONE, ALL),
+    MAYBE3("theta_proj.weight", WEIGHT, ssm_theta, SA, D),
+    MAYBE3("theta_proj.bias", VECTOR, ssm_theta_bias, SA, NONE),
     MAYBE3("conv1d.weight", FLAT, ssm_conv, SC, SK),
     MAYBE3("conv1d.bias", FLAT, ssm_conv_bias, SC, NONE),
     MAYBE3("mimo_x_up.weight", WEIGHT, ssm_widen, SW, SP),
     MAYBE3("mimo_x_up.bias", VECTOR, ssm_widen_bias, SW, NONE),
     MAYBE3("mimo_x_down.weight", WEIGHT, ssm_narrow, SP, SW),
     MAYBE3("mimo_x_down.bias", VECTOR, ssm_narrow_bias, SP, NONE),
-    MAMBA3("mixer.norm.weight", FLAT, ssm_norm.gain, SI, NONE, ALL),
-    MAMBA3("mixer.out_proj.weight", WEIGHT, ssm_out, D, SI, ALL),
-    MAMBA3("mixer.out_proj.bias", VECTOR, ssm_out_bias, D, NONE, ALL),
     SLOT_END,
 };
 /* clang-format on */
