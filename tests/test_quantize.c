@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/api.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "format/gguf.h"
@@ -401,6 +402,54 @@ static void test_quantized_tensors_are_taken_when_allowed(void) {
     drop_sample(&s);
 }
 
+/* One layer of Phi-2 with q, k and v in tensors of their own, though its table has rows for them
+ * fused: the rules must not take one for the other. */
+static void test_a_model_being_opened_gets_the_types_of_a_file(void) {
+    static const struct {
+        const char *name;
+        bool vector;
+    } tensors[] = {{"token_embd.weight", 0},    {"output_norm.weight", 1},
+                   {"output_norm.bias", 1},     {"blk.0.attn_norm.weight", 1},
+                   {"blk.0.attn_norm.bias", 1}, {"blk.0.attn_q.weight", 0},
+                   {"blk.0.attn_k.weight", 0},  {"blk.0.attn_v.weight", 0},
+                   {"blk.0.attn_q.bias", 1},    {"blk.0.attn_k.bias", 1},
+                   {"blk.0.attn_v.bias", 1},    {"blk.0.attn_output.bias", 1},
+                   {"blk.0.ffn_up.weight", 0},  {"blk.0.attn_output.weight", 0},
+                   {"blk.0.ffn_up.bias", 1},    {"blk.0.ffn_down.weight", 0},
+                   {"blk.0.ffn_down.bias", 1}};
+    static const struct {
+        const char *key;
+        uint32_t value;
+    } sizes[] = {{"phi2.block_count", 1},
+                 {"phi2.embedding_length", 256},
+                 {"phi2.attention.head_count", 4},
+                 {"phi2.feed_forward_length", 256},
+                 {"phi2.context_length", 64}};
+    static const float zero[256 * 256];
+    const uint64_t dim[] = {256, 256};
+    gguf_writer *w;
+    buf image = BUF_INIT;
+    rz_model *m = NULL;
+    err e = {0};
+    REQUIRE(gguf_writer_new(&w, NULL) == RZ_OK);
+    CHECK(gguf_put_str(w, "general.architecture", STR_LIT("phi2"), NULL) == RZ_OK);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        CHECK(gguf_put_u32(w, sizes[i].key, sizes[i].value, NULL) == RZ_OK);
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        CHECK(gguf_put_tensor(w, str_of(tensors[i].name), QUANT_F32, tensors[i].vector ? 1 : 2, dim,
+                              zero, NULL) == RZ_OK);
+    CHECK(gguf_write_buf(w, &image, NULL) == RZ_OK);
+    gguf_writer_free(w);
+    rz_model_options opt = RZ_MODEL_INIT;
+    opt.quant = "Q4_K_M";
+    CHECK_MSG(rz_model_open_memory(&m, image.p, image.len, &opt, &e) == RZ_OK, "%s", e.text);
+    const layer *l = m ? m->m->layer : NULL;
+    CHECK(l && l->q.type == QUANT_Q4_K && l->k.type == QUANT_Q4_K && l->v.type == QUANT_Q6_K);
+    CHECK(l && l->down.type == QUANT_Q6_K && l->up.type == QUANT_Q4_K);
+    rz_model_close(m);
+    buf_free(&image);
+}
+
 /* ---- Importance matrices ---- */
 
 static void check_round_trip(bool legacy) {
@@ -482,6 +531,7 @@ void suite_quantize(void) {
     RUN(test_impossible_requests_say_why);
     RUN(test_values_that_are_not_finite_are_named);
     RUN(test_quantized_tensors_are_taken_when_allowed);
+    RUN(test_a_model_being_opened_gets_the_types_of_a_file);
     RUN(test_importance_survives_both_forms);
     RUN(test_damaged_importance_is_refused);
 }

@@ -148,6 +148,8 @@ bool arch_is_listed(const tensor_file *f, const char *key, uint32_t index);
 /* Fill every slot of m and its layers. Lists what is missing (first ten) or names the first tensor
  * of wrong type or shape, or that no slot wanted. */
 status bind_tensors(model *m, err *e);
+/* Does the file have the tensor that a slot of layer l, or of the model (NULL), goes by? */
+bool bind_has_slot(const model *m, const tensor_slot *s, const layer *l);
 
 /* How slot rows are written: NEED("gguf", "checkpoint", NORM, L_AT(norm_in), D, NONE) for a whole
  * required tensor, MAYBE for an optional one, ROWS with a part and a twist for what is fused or

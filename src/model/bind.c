@@ -118,15 +118,45 @@ static uint64_t stored_rows(const binder *b, const tensor_slot *s, uint64_t *fir
 }
 
 /* Folders saved from a larger model carry its name in front of every other. */
-static const tensor_info *find_tensor(const binder *b, const char *name) {
-    const tensor_info *t = tensor_file_find(b->m->file, str_of(name));
-    if (t || !b->m->file->config || !b->m->arch->hf_outer) return t;
+static const tensor_info *find_named(const model *m, const char *name) {
+    const tensor_info *t = tensor_file_find(m->file, str_of(name));
+    if (t || !m->file->config || !m->arch->hf_outer) return t;
     char whole[NAME_MAX_LEN];
-    snprintf(whole, sizeof whole, "%s%s", b->m->arch->hf_outer, name);
-    return tensor_file_find(b->m->file, str_of(whole));
+    snprintf(whole, sizeof whole, "%s%s", m->arch->hf_outer, name);
+    return tensor_file_find(m->file, str_of(whole));
+}
+
+static const tensor_info *find_tensor(const binder *b, const char *name) {
+    return find_named(b->m, name);
 }
 
 static bool is_folder(const binder *b) { return b->m->file->config != NULL; }
+
+/* What a slot of layer l, or of the model (NULL), is called in this kind of file; numbered experts
+ * with their '*'. false: not in this kind. */
+static bool slot_name(const model *m, const tensor_slot *s, const layer *l,
+                      char name[NAME_MAX_LEN]) {
+    const bool folder = m->file->config != NULL;
+    const char *own = folder ? s->hf : s->gguf;
+    if (!own) return false;
+    if (l)
+        snprintf(name, NAME_MAX_LEN, "%s%u.%s", folder ? m->arch->hf_layer : "blk.", l->index, own);
+    else snprintf(name, NAME_MAX_LEN, "%s", own);
+    return true;
+}
+
+/* Name of one expert: the number in place of '*'. */
+static void expert_name(char out[NAME_MAX_LEN], const char *name, const char *star, uint32_t i) {
+    snprintf(out, NAME_MAX_LEN, "%.*s%u%s", (int)(star - name), name, i, star + 1);
+}
+
+bool bind_has_slot(const model *m, const tensor_slot *s, const layer *l) {
+    char name[NAME_MAX_LEN], first[NAME_MAX_LEN];
+    if (!slot_name(m, s, l, name)) return false;
+    const char *star = strchr(name, '*');
+    if (star) expert_name(first, name, star, 0);
+    return find_named(m, star ? first : name) != NULL;
+}
 
 static slot_twist twist_of(const binder *b, const tensor_slot *s) {
     return is_folder(b) ? s->twist : TWIST_NONE;
@@ -362,7 +392,7 @@ static status bind_experts(binder *b, const tensor_slot *s, const char *name, ex
     if (star) {
         for (uint32_t i = 0; i < E; i++) {
             char numbered[NAME_MAX_LEN];
-            snprintf(numbered, sizeof numbered, "%.*s%u%s", (int)(star - name), name, i, star + 1);
+            expert_name(numbered, name, star, i);
             TRY(bind_one_expert(b, s, numbered, x, i, e));
         }
         return RZ_OK;
@@ -383,25 +413,16 @@ static status bind_experts(binder *b, const tensor_slot *s, const char *name, ex
     return RZ_OK;
 }
 
-static const char *name_of(const binder *b, const tensor_slot *s) {
-    return is_folder(b) ? s->hf : s->gguf;
-}
-
-static status bind_layer(binder *b, uint32_t i, err *e) {
-    const arch *a = b->m->arch;
-    fill_sizes(b, &b->m->layer[i]);
-    for (const tensor_slot *s = a->layer_slot; s->gguf || s->hf; s++) {
-        char prefix[64], name[NAME_MAX_LEN];
-        const char *suffix = name_of(b, s);
-        const layer *l = &b->m->layer[i];
-        if (!suffix || b->size[s->out] == 0 || b->size[s->in] == 0 ||
+static status bind_layer(binder *b, layer *l, err *e) {
+    fill_sizes(b, l);
+    for (const tensor_slot *s = b->m->arch->layer_slot; s->gguf || s->hf; s++) {
+        char name[NAME_MAX_LEN];
+        if (!slot_name(b->m, s, l, name) || b->size[s->out] == 0 || b->size[s->in] == 0 ||
             (s->ffn != FFN_NONE && s->ffn != l->ffn) || (s->mix != MIX_NONE && s->mix != l->mix))
             continue;
-        snprintf(prefix, sizeof prefix, "%s%u.", is_folder(b) ? a->hf_layer : "blk.", i);
-        snprintf(name, sizeof name, "%s%s", prefix, suffix);
-        void *member = (char *)&b->m->layer[i] + s->offset;
+        void *member = (char *)l + s->offset;
         if (s->kind == SLOT_EXPERTS) TRY(bind_experts(b, s, name, member, e));
-        else TRY(bind_slot(b, s, name, &b->m->layer[i], e));
+        else TRY(bind_slot(b, s, name, l, e));
     }
     return RZ_OK;
 }
@@ -409,8 +430,9 @@ static status bind_layer(binder *b, uint32_t i, err *e) {
 /* The vocabulary's size is the embedding's height; all else is checked against it. */
 static status find_vocabulary(binder *b, err *e) {
     const tensor_slot *s = b->m->arch->model_slot;
+    char name[NAME_MAX_LEN];
     while (s->offset != M_AT(embed) || s->kind != SLOT_WEIGHT) s++;
-    const tensor_info *t = find_tensor(b, name_of(b, s));
+    const tensor_info *t = slot_name(b->m, s, NULL, name) ? find_tensor(b, name) : NULL;
     if (!t) return RZ_OK; /* reported with everything else that is missing */
     if (t->dim[1] > INT32_MAX)
         return err_set(e, RZ_EFORMAT, "%s: tensor %.*s has %llu rows", b->m->file->path,
@@ -457,9 +479,11 @@ status bind_tensors(model *m, err *e) {
     if (!b.used) return no_memory(&b, e);
     TRY(find_vocabulary(&b, e));
     fill_sizes(&b, NULL);
-    for (const tensor_slot *s = m->arch->model_slot; s->gguf || s->hf; s++)
-        if (name_of(&b, s)) TRY(bind_slot(&b, s, name_of(&b, s), m, e));
-    for (uint32_t i = 0; i < m->c.L; i++) TRY(bind_layer(&b, i, e));
+    for (const tensor_slot *s = m->arch->model_slot; s->gguf || s->hf; s++) {
+        char name[NAME_MAX_LEN];
+        if (slot_name(m, s, NULL, name)) TRY(bind_slot(&b, s, name, m, e));
+    }
+    for (uint32_t i = 0; i < m->c.L; i++) TRY(bind_layer(&b, &m->layer[i], e));
     if (b.n_missing)
         return err_set(e, RZ_EFORMAT, "%s: %u tensor%s missing: %s%s", m->file->path, b.n_missing,
                        b.n_missing == 1 ? " is" : "s are", b.missing,

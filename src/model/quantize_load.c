@@ -131,6 +131,8 @@ static status replace_all(loader *a, const tensor_slot *table, void *object, con
         void *member = (char *)object + s->offset;
         /* A tied head is the embedding under another name. */
         if (!l && a->m->tied && s->offset == M_AT(head)) continue;
+        /* Several rows may fill one member: rules go by the name of the one that did. */
+        if (!bind_has_slot(a->m, s, l)) continue;
         if (!gguf_name(table, s, l, name, sizeof name)) continue;
         if (s->kind == SLOT_EXPERTS) {
             expert_stack *x = member;
