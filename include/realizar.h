@@ -351,6 +351,33 @@ RZ_API size_t rz_session_length(const rz_session *s);
 /* Keep the first `length` tokens. Logits are gone until the next feed. */
 RZ_API rz_status rz_session_rewind(rz_session *s, size_t length, rz_error *err);
 
+/* How the vectors of a text's tokens become one. AUTO: as the model's file says; when it does not,
+ * the mean for models that look both ways (BERT), the last token for all others. */
+typedef enum rz_pooling { RZ_POOL_AUTO, RZ_POOL_MEAN, RZ_POOL_CLS, RZ_POOL_LAST } rz_pooling;
+
+typedef struct rz_embed_options {
+    size_t size;
+    rz_pooling pooling; /* CLS is the first token */
+    int raw;            /* 1 = as computed; else the vector is scaled to length 1 */
+} rz_embed_options;
+#define RZ_EMBED_INIT \
+    { sizeof(rz_embed_options), RZ_POOL_AUTO, 0 }
+
+/* The meaning of a text as a vector out[width] (rz_model_info.width), by any model: what comes out
+ * behind its last norm, pooled. Memory for the text is taken and given back in the call. RZ_EFULL
+ * when it is longer than the model's context, RZ_EINVAL when it is empty. `opt` may be NULL.
+ * [threads] */
+RZ_API rz_status rz_embed_ids(rz_model *m, const rz_token *ids, size_t n,
+                              const rz_embed_options *opt, float *out, rz_error *err);
+/* The same for a text, encoded with the prefix and suffix the model asks for; special tokens in it
+ * are not recognised. *n_token, if not NULL, receives the number of its tokens. [threads] */
+RZ_API rz_status rz_embed(rz_model *m, const char *text, size_t len, const rz_embed_options *opt,
+                          float *out, size_t *n_token, rz_error *err);
+/* What AUTO means for this model. */
+RZ_API rz_pooling rz_model_pooling(const rz_model *m);
+/* 1 when the model has no next token, only vectors: sessions and engines are RZ_EUNSUPPORTED. */
+RZ_API int rz_model_is_encoder(const rz_model *m);
+
 /* ---- 6. Engines ------------------------------------------------------- */
 
 typedef struct rz_engine rz_engine; /* one batch loop on a thread of its own [threads] */

@@ -30,6 +30,7 @@
     X(kv_types)          \
     X(model)             \
     X(engine)            \
+    X(embed)             \
     X(families)          \
     X(synthetic)         \
     X(http)              \

@@ -31,7 +31,8 @@ static const arg_group groups[] = {
 /* ---- This program ---- */
 
 static const char *const features[] = {"gguf",      "run",   "http-server", "continuous-batching",
-                                       "streaming", "bench", "logits",      "embedded-model"};
+                                       "streaming", "bench", "logits",      "embedded-model",
+                                       "embeddings"};
 
 static const char *compiler(void) {
 #ifdef __clang__

@@ -7,6 +7,7 @@
 /*    group       name        summary                                                  */ \
     X("Generate", run,        "continue a prompt, text streaming to standard output")      \
     X("Generate", generate,   "the same as run, with model and prompt as options")         \
+    X("Generate", embed,      "texts as vectors, for searching and comparing")             \
     X("Serve",    serve,      "answer over HTTP")                                          \
     X("Serve",    health,     "ask a running server whether it is well")                   \
     X("Inspect",  info,       "describe a model file, or this program")                    \

@@ -68,6 +68,8 @@ const arg_option compute_arg_options_list[] = {
 const arg_option compute_arg_options_f32[] = {THREADS,     CTX,   KV_TYPE("f32"),
                                               CACHE_TYPES, QUANT, {.name = NULL}};
 
+const arg_option compute_arg_options_plain[] = {THREADS, QUANT, {.name = NULL}};
+
 status compute_arg_check(const compute_arg *c, err *e) {
     if (c->kv_values == RZ_KV_AUTO || c->kv_values == c->kv) return RZ_OK;
     return err_set(e, RZ_EINVAL,

@@ -23,6 +23,8 @@ extern const arg_option compute_arg_options[];
 extern const arg_option compute_arg_options_list[];
 /* The same with --kv-type f32 as the default: for commands whose numbers are compared. */
 extern const arg_option compute_arg_options_f32[];
+/* --threads and --quant alone: for commands that keep nothing from one call to the next. */
+extern const arg_option compute_arg_options_plain[];
 
 /* RZ_EINVAL when keys and values were asked to be different; model_arg_open checks it. */
 status compute_arg_check(const compute_arg *c, err *e);

@@ -51,6 +51,7 @@ typedef struct model_config {
     uint32_t window;         /* sliding window, 0 = none */
     uint32_t window_pattern; /* every so many layers see everything */
     bool parallel;           /* both branches of a layer read the same x */
+    bool both_ways;          /* a token sees those behind it too: vectors of texts, no next token */
     uint32_t n_rot;          /* rotated dims of a head */
     float rotary_share;      /* n_rot / K where the file says it so, else 0 */
     float rope_base;

@@ -86,6 +86,7 @@ status forward(ops *o, const model *m, step *s, err *e) {
     }
     profile_layer(PROFILE_NO_LAYER);
     if (s->n_logit) read_logits(o, m, s);
+    if (s->want_states) ops_norm(o, s->x, s->x, &m->norm_out, T, D);
     const status r = o->flush(o, e);
     profile_step(false);
     return r;

@@ -14,6 +14,7 @@ typedef struct step {
     uint32_t n_span;
     const uint32_t *logit_row; /* [n_logit] rows whose logits somebody wants */
     uint32_t n_logit;
+    bool want_states; /* on return x holds the last norm of every row; n_logit is 0 */
     const kv_slab *kv;
 
     /* Scratch, taken once for max_row rows. */

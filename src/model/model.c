@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "model/arch.h"
+#include "model/pooling.h"
 
 static void count_weights(model *m) {
     uint64_t by_type[QUANT_TYPE_COUNT] = {0};
@@ -117,6 +118,7 @@ static status load(model *m, err *e) {
     str name;
     TRY(find_arch(m, &name, e));
     TRY(m->arch->configure(m, name, e));
+    TRY(pooling_read(m, name, e));
     TRY(make_layers(m, e));
     TRY(bind_tensors(m, e));
     TRY(place_layers(m, e));

@@ -101,6 +101,7 @@ typedef struct model {
     bool float_cache;                       /* some layer cannot keep its cache in blocks */
     uint64_t state_width; /* floats of recurrent state a sequence has, all layers */
     bool tied;
+    rz_pooling pooling; /* how a text becomes one vector; never AUTO */
     uint64_t n_param, weight_bytes;
     quant_type main_type; /* the type that holds most weight bytes */
     char notes[400];      /* what was assumed, separated by "; " */

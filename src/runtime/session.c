@@ -206,6 +206,50 @@ status session_feed(session *s, const int32_t *ids, uint32_t n, float *logits, e
     return RZ_OK;
 }
 
+/* Rows of a text that count. */
+typedef struct pooled {
+    rz_pooling how;
+    double *sum; /* [D], in order of position: the same bits whatever the chunks are */
+} pooled;
+
+static void pool_chunk(const session *s, pooled *p, uint32_t rows, bool first, bool last) {
+    const uint32_t D = s->m->c.D;
+    uint32_t from = 0, to = rows;
+    if (p->how == RZ_POOL_CLS) to = first ? 1 : 0;
+    if (p->how == RZ_POOL_LAST) from = last ? rows - 1 : rows;
+    for (; from < to; from++)
+        for (uint32_t d = 0; d < D; d++) p->sum[d] += (double)s->step.x[(size_t)from * D + d];
+}
+
+static status pool_rows(session *s, const int32_t *ids, uint32_t n, pooled *p, err *e) {
+    if (model_is_long(s->m, s->context, n) != s->is_long) TRY(go_back(s, 0, n, e));
+    for (uint32_t done = 0; done < n;) {
+        const uint32_t rows = chunk_rows(s, n - done, CHUNK);
+        TRY(run_chunk(s, ids + done, rows, 0, e));
+        keep_copy(s);
+        pool_chunk(s, p, rows, done == 0, done + rows == n);
+        done += rows;
+    }
+    return RZ_OK;
+}
+
+status session_pool(session *s, const int32_t *ids, uint32_t n, rz_pooling how, float *out,
+                    err *e) {
+    if (n == 0 || s->n_token || n > s->context)
+        return err_set(e, RZ_EFULL, "session: %u tokens do not fit a context of %u holding %u", n,
+                       s->context, s->n_token);
+    const uint32_t D = s->m->c.D;
+    pooled p = {how, mem_array_zero(D, sizeof *p.sum)};
+    if (!p.sum) return err_set(e, RZ_ENOMEM, "session: out of memory");
+    s->step.want_states = true;
+    const status r = pool_rows(s, ids, n, &p, e);
+    s->step.want_states = false;
+    for (uint32_t d = 0; d < D && r >= 0; d++)
+        out[d] = (float)(p.sum[d] / (how == RZ_POOL_MEAN ? n : 1));
+    mem_free(p.sum);
+    return r;
+}
+
 const float *session_logits(const session *s) { return s->has_logits ? s->logits : NULL; }
 
 int32_t session_sample(session *s, const rz_params *p) {
