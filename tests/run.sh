@@ -4,10 +4,11 @@
 #
 #   OUT=build/asan BIN=build/asan RUN= sh tests/run.sh
 #
-# OUT holds the objects and the unit tests, BIN the products, RUN runs them (cross builds); QUICK=1
-# leaves out of the unit tests what takes seconds, as cross builds do. The
-# scripts under tests/cli and tests/e2e are run from the root with these three in the environment,
-# standard input closed; each prints "N passed, N failed, N skipped" last.
+# OUT holds the objects and the unit tests, BIN the products, RUN runs them (cross builds). QUICK=1
+# leaves out of the unit tests what takes seconds, as cross builds do; THREADED=1 leaves out the
+# suites of one thread, for tsan. The scripts under tests/cli and tests/e2e are run from the root
+# with the first three in the environment, standard input closed; each prints
+# "N passed, N failed, N skipped" last.
 cd "$(dirname "$0")/.." || exit 1
 OUT=${OUT:-build/release} BIN=${BIN:-build} RUN=${RUN:-} MAKE=${MAKE:-make}
 [ -z "$RUN" ] || QUICK=1
@@ -16,7 +17,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL # parts that call make are not this make's chil
 . tests/count.sh
 
 # shellcheck disable=SC2086 # RUN is a command with arguments
-part unit $RUN "$OUT/test" ${QUICK:+--quick}
+part unit $RUN "$OUT/test" ${QUICK:+--quick} ${THREADED:+--threaded}
 for target in tests/fuzz/fuzz_*.c; do
     [ -f "$target" ] || continue
     target=$(basename "$target" .c) target=${target#fuzz_}

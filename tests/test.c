@@ -1,7 +1,8 @@
 /* test.c - runs the suites of suite_list.h and counts.
  *
- *   test [--quick] [suite ...]
+ *   test [--quick] [--threaded] [suite ...]
  *
+ * --quick leaves out of the tests what takes seconds, --threaded the suites of one thread.
  * The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed. */
 #include "test.h"
 
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct {
@@ -20,7 +22,8 @@ static const struct {
     SUITE_LIST(ROW)};
 
 static int n_passed, n_failed, n_skipped;
-static bool failed, skipped, quick;
+static const char *const of_one_thread[] = {SUITES_OF_ONE_THREAD};
+static bool failed, skipped, quick, threaded;
 static const char *running;
 static char temp_dir[64];
 
@@ -115,8 +118,16 @@ static void remove_temp(void) {
     if (temp_dir[0]) nftw(temp_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static bool wanted(const char *name, int argc, char **argv) {
     bool any = false;
+    for (size_t i = 0; threaded && i < sizeof of_one_thread / sizeof *of_one_thread; i++)
+        if (strcmp(of_one_thread[i], name) == 0) return false;
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '-') continue;
         any = true;
@@ -126,12 +137,16 @@ static bool wanted(const char *name, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    for (int i = 1; i < argc; i++) quick |= strcmp(argv[i], "--quick") == 0;
+    for (int i = 1; i < argc; i++) {
+        quick |= strcmp(argv[i], "--quick") == 0;
+        threaded |= strcmp(argv[i], "--threaded") == 0;
+    }
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
         if (!wanted(suites[i].name, argc, argv)) continue;
         const int before = n_passed, bad = n_failed;
+        const double start = seconds();
         suites[i].fn();
-        printf("%-14s %4d ok%s\n", suites[i].name, n_passed - before,
+        printf("%-17s %4d ok %6.1f s%s\n", suites[i].name, n_passed - before, seconds() - start,
                n_failed > bad ? "   FAILED" : "");
     }
     remove_temp();

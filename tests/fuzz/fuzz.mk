@@ -9,7 +9,7 @@ FUZZ_OUT     := build/fuzz
 FUZZ_OBJ     := $(LIB_SRC:%.c=$(FUZZ_OUT)/%.o)
 FUZZ_FLAGS   := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 
-# The inner loops take clang many minutes with sanitizers; they are looked at by `make asan ubsan`.
+# The inner loops take clang many minutes with sanitizers; the sanitized builds of the tests look at them.
 $(FUZZ_OUT)/src/kernels/kern_%.o: FUZZ_FLAGS := -O1 -g
 
 $(FUZZ_OUT)/%.o: %.c
@@ -21,7 +21,9 @@ $(FUZZ_OUT)/fuzz_%: $(FUZZ_OUT)/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	@echo "  LD $@"
 	$(Q)$(FUZZ_CC) -fsanitize=address,undefined,fuzzer -o $@ $^ $(LIBS)
 
-fuzz: $(FUZZERS:%=$(FUZZ_OUT)/fuzz_%) ## fuzz every parser, FUZZ_SECONDS=20 each
+fuzz-ready: $(FUZZERS:%=$(FUZZ_OUT)/fuzz_%)
+
+fuzz: fuzz-ready ## fuzz every parser, FUZZ_SECONDS=20 each
 	@sh tests/fuzz/run.sh $(FUZZ_OUT) $(FUZZ_SECONDS) $(FUZZERS)
 
 REPLAYS  := $(FUZZERS:%=$(OUT)/replay_%)
