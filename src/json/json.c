@@ -6,10 +6,10 @@
 #include "json/json.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/map.h"
+#include "json/parse_error.h"
 #include "unicode/utf8.h"
 
 enum { COMPARE_MEMBERS = 16 /* from here on a hash table finds duplicates */ };
@@ -24,26 +24,10 @@ typedef struct parser {
 
 static status parse_value(parser *ps, json *v);
 
-/* Columns count characters: continuation bytes are not counted. */
-static status fail_at(const parser *ps, const char *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static status fail_at(const parser *ps, const char *at, const char *fmt, ...) {
-    size_t line = 1, column = 1;
-    for (const char *c = ps->start; c < at; c++) {
-        if (*c == '\n') line++, column = 1;
-        else if (((unsigned char)*c & 0xC0) != 0x80) column++;
-    }
-    char what[256];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(what, sizeof what, fmt, args);
-    va_end(args);
-    return err_set(ps->e, RZ_EFORMAT, "JSON line %zu, column %zu: %s", line, column, what);
-}
+#define FAIL_AT(ps, at, ...) parse_error("JSON", (ps)->start, at, (ps)->e, __VA_ARGS__)
 
 static status no_memory(const parser *ps) {
-    return err_set(ps->e, RZ_ENOMEM, "JSON: out of memory for a tree of %zu bytes of text",
-                   (size_t)(ps->end - ps->start));
+    return parse_no_memory("JSON", (size_t)(ps->end - ps->start), ps->e);
 }
 
 typedef struct shown {
@@ -63,7 +47,7 @@ static shown show(const parser *ps, const char *at) {
 }
 
 static status expected(const parser *ps, const char *what) {
-    return fail_at(ps, ps->p, "expected %s, found %s", what, show(ps, ps->p).text);
+    return FAIL_AT(ps, ps->p, "expected %s, found %s", what, show(ps, ps->p).text);
 }
 
 static void skip_space(parser *ps) {
@@ -85,7 +69,7 @@ static status parse_number(parser *ps, json *v) {
     const bool zero = next_is(ps, '0');
     const size_t whole = skip_digits(ps);
     if (whole == 0) return expected(ps, "a digit after '-'");
-    if (zero && whole > 1) return fail_at(ps, from, "number with a leading zero");
+    if (zero && whole > 1) return FAIL_AT(ps, from, "number with a leading zero");
     bool integer = true;
     if (next_is(ps, '.')) {
         ps->p++;
@@ -103,7 +87,7 @@ static status parse_number(parser *ps, json *v) {
     /* Fifteen digits are exact in a double. Zero goes the long way for the sign of "-0". */
     if (integer && whole <= 15 && str_i64(text, &i) && i != 0) v->number = (double)i;
     else if (!str_f64(text, &v->number))
-        return fail_at(ps, from, "number %.*s is out of range or too long",
+        return FAIL_AT(ps, from, "number %.*s is out of range or too long",
                        (int)(text.len < 40 ? text.len : 40), text.p);
     v->kind = JSON_NUMBER;
     v->text = text;
@@ -133,7 +117,7 @@ static bool hex4(const parser *ps, const char *p, uint32_t *out) {
 /* ps->p is at the backslash of \uXXXX; a high surrogate must be followed by its low one. */
 static status unicode_escape(parser *ps, uint32_t *cp) {
     uint32_t hi, lo;
-    if (!hex4(ps, ps->p + 2, &hi)) return fail_at(ps, ps->p, "expected four hex digits after \\u");
+    if (!hex4(ps, ps->p + 2, &hi)) return FAIL_AT(ps, ps->p, "expected four hex digits after \\u");
     if (hi < 0xD800 || hi > 0xDFFF) {
         *cp = hi;
         ps->p += 6;
@@ -141,7 +125,7 @@ static status unicode_escape(parser *ps, uint32_t *cp) {
     }
     if (hi >= 0xDC00 || ps->end - ps->p < 12 || ps->p[6] != '\\' || ps->p[7] != 'u' ||
         !hex4(ps, ps->p + 8, &lo) || lo < 0xDC00 || lo > 0xDFFF)
-        return fail_at(ps, ps->p, "lone surrogate \\u%04x", (unsigned)hi);
+        return FAIL_AT(ps, ps->p, "lone surrogate \\u%04x", (unsigned)hi);
     *cp = 0x10000 + ((hi - 0xD800) << 10) + (lo - 0xDC00);
     ps->p += 12;
     return RZ_OK;
@@ -154,7 +138,7 @@ static status scan_string(parser *ps, char *to, size_t *len, bool *escaped) {
     size_t n = 0;
     *escaped = false;
     for (;;) {
-        if (ps->p >= ps->end) return fail_at(ps, ps->p, "string without closing quote");
+        if (ps->p >= ps->end) return FAIL_AT(ps, ps->p, "string without closing quote");
         const unsigned char c = (unsigned char)*ps->p;
         char bytes[4];
         const char *from = ps->p;
@@ -179,10 +163,10 @@ static status scan_string(parser *ps, char *to, size_t *len, bool *escaped) {
         } else if (c >= 0x80) {
             uint32_t cp;
             k = utf8_decode((str){ps->p, (size_t)(ps->end - ps->p)}, &cp);
-            if (cp == UTF8_BAD) return fail_at(ps, ps->p, "byte 0x%02x is not valid UTF-8", c);
+            if (cp == UTF8_BAD) return FAIL_AT(ps, ps->p, "byte 0x%02x is not valid UTF-8", c);
             ps->p += k;
         } else if (c < 0x20) {
-            return fail_at(ps, ps->p, "control character 0x%02x in a string", c);
+            return FAIL_AT(ps, ps->p, "control character 0x%02x in a string", c);
         } else {
             ps->p++;
         }
@@ -215,7 +199,7 @@ static status parse_string(parser *ps, str *out) {
 static status parse_word(parser *ps, json *v, const char *word) {
     const size_t len = strlen(word);
     if ((size_t)(ps->end - ps->p) < len || memcmp(ps->p, word, len) != 0)
-        return fail_at(ps, ps->p, "expected a value, found %s which is not \"%s\"",
+        return FAIL_AT(ps, ps->p, "expected a value, found %s which is not \"%s\"",
                        show(ps, ps->p).text, word);
     ps->p += len;
     v->kind = word[0] == 'n' ? JSON_NULL : JSON_BOOL;
@@ -304,7 +288,7 @@ static status parse_members(parser *ps, json *v, map *seen) {
         const map_put_result r = register_key(v, item, seen);
         if (r == MAP_NOMEM) return no_memory(ps);
         if (r == MAP_EXISTS)
-            return fail_at(ps, at, "key \"%.*s\" is given twice",
+            return FAIL_AT(ps, at, "key \"%.*s\" is given twice",
                            (int)(key.len < 80 ? key.len : 80), key.p);
         skip_space(ps);
         if (!next_is(ps, ':')) return expected(ps, "':' after the key");
@@ -342,7 +326,7 @@ static status parse_value(parser *ps, json *v) {
         case '{':
         case '[': {
             if (ps->depth == JSON_MAX_DEPTH)
-                return fail_at(ps, ps->p, "nested deeper than %d levels", JSON_MAX_DEPTH);
+                return FAIL_AT(ps, ps->p, "nested deeper than %d levels", JSON_MAX_DEPTH);
             ps->depth++;
             const status s = c == '{' ? parse_object(ps, v) : parse_array(ps, v);
             ps->depth--;
@@ -367,7 +351,7 @@ static status parse(json **out, str text, bool python, arena *a, err *e) {
     const char *start = text.len ? text.p : "";
     parser ps = {start, start, start + text.len, a, e, 0, python};
     if (str_starts(text, STR_LIT("\xEF\xBB\xBF")))
-        return fail_at(&ps, start, "expected a value, found a byte order mark");
+        return FAIL_AT(&ps, start, "expected a value, found a byte order mark");
     json *v = arena_zero(a, 1, sizeof *v);
     if (!v) return no_memory(&ps);
     TRY(parse_value(&ps, v));

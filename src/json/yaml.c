@@ -6,10 +6,10 @@
 #include "json/yaml.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/map.h"
+#include "json/parse_error.h"
 #include "unicode/utf8.h"
 
 typedef struct parser {
@@ -20,25 +20,10 @@ typedef struct parser {
     unsigned depth;
 } parser;
 
-static status fail_at(const parser *ps, const char *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static status fail_at(const parser *ps, const char *at, const char *fmt, ...) {
-    size_t line = 1, column = 1;
-    for (const char *c = ps->start; c < at; c++) {
-        if (*c == '\n') line++, column = 1;
-        else if (((unsigned char)*c & 0xC0) != 0x80) column++;
-    }
-    char what[256];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(what, sizeof what, fmt, args);
-    va_end(args);
-    return err_set(ps->e, RZ_EFORMAT, "YAML line %zu, column %zu: %s", line, column, what);
-}
+#define FAIL_AT(ps, at, ...) parse_error("YAML", (ps)->start, at, (ps)->e, __VA_ARGS__)
 
 static status no_memory(const parser *ps) {
-    return err_set(ps->e, RZ_ENOMEM, "YAML: out of memory for a tree of %zu bytes of text",
-                   (size_t)(ps->end - ps->start));
+    return parse_no_memory("YAML", (size_t)(ps->end - ps->start), ps->e);
 }
 
 static status parse_flow(parser *ps, json *v);
@@ -88,10 +73,10 @@ static bool at_marker(const parser *ps) {
 /* A value has ended: nothing else on its line. Goes on to the next content line. */
 static status end_line(parser *ps) {
     skip_rest(ps);
-    if (!at_line_end(ps)) return fail_at(ps, ps->p, "expected the end of the line after a value");
+    if (!at_line_end(ps)) return FAIL_AT(ps, ps->p, "expected the end of the line after a value");
     next_token(ps);
     for (const char *c = ps->line; c < ps->p; c++)
-        if (*c == '\t') return fail_at(ps, c, "a tab in the indentation");
+        if (*c == '\t') return FAIL_AT(ps, c, "a tab in the indentation");
     return RZ_OK;
 }
 
@@ -195,7 +180,7 @@ static bool skip_quoted(parser *ps) {
 /* 'it''s': a doubled quote is one. */
 static status single_quoted(parser *ps, str *out) {
     const char *open = ps->p;
-    if (!skip_quoted(ps)) return fail_at(ps, open, "no closing quote on this line");
+    if (!skip_quoted(ps)) return FAIL_AT(ps, open, "no closing quote on this line");
     const str raw = {open + 1, (size_t)(ps->p - open) - 2};
     *out = raw;
     if (!memchr(raw.p, '\'', raw.len)) return RZ_OK;
@@ -214,10 +199,10 @@ static status single_quoted(parser *ps, str *out) {
 static status double_quoted(parser *ps, str *out) {
     const char *open = ps->p;
     json *v = NULL;
-    if (!skip_quoted(ps)) return fail_at(ps, open, "no closing quote on this line");
+    if (!skip_quoted(ps)) return FAIL_AT(ps, open, "no closing quote on this line");
     const status s = json_parse(&v, (str){open, (size_t)(ps->p - open)}, ps->a, ps->e);
     if (s == RZ_ENOMEM) return no_memory(ps);
-    if (s < 0) return fail_at(ps, open, "a string in double quotes with an escape JSON has not");
+    if (s < 0) return FAIL_AT(ps, open, "a string in double quotes with an escape JSON has not");
     *out = v->text;
     return RZ_OK;
 }
@@ -231,11 +216,11 @@ static status refuse(const parser *ps, bool flow) {
                     {'>', "block scalars (>)"},  {'%', "directives (%)"},
                     {'@', "reserved signs (@)"}, {'`', "reserved signs (`)"}};
     for (size_t i = 0; i < sizeof features / sizeof *features; i++)
-        if (*ps->p == features[i].c) return fail_at(ps, ps->p, "%s are not read", features[i].what);
+        if (*ps->p == features[i].c) return FAIL_AT(ps, ps->p, "%s are not read", features[i].what);
     if (*ps->p == '?' && blank_at(ps, 1))
-        return fail_at(ps, ps->p, "complex keys (?) are not read");
+        return FAIL_AT(ps, ps->p, "complex keys (?) are not read");
     if (strchr(flow ? ",:" : ",]}", *ps->p) && (*ps->p != ':' || blank_at(ps, 1)))
-        return fail_at(ps, ps->p, "'%c' is no value", *ps->p);
+        return FAIL_AT(ps, ps->p, "'%c' is no value", *ps->p);
     return RZ_OK;
 }
 
@@ -263,7 +248,7 @@ static json *append(parser *ps, json *v, json ***link) {
 static status enter(parser *ps, json *v, json_kind kind) {
     v->kind = kind;
     if (ps->depth >= JSON_MAX_DEPTH)
-        return fail_at(ps, ps->p, "nested deeper than %d levels", JSON_MAX_DEPTH);
+        return FAIL_AT(ps, ps->p, "nested deeper than %d levels", JSON_MAX_DEPTH);
     ps->depth++;
     return RZ_OK;
 }
@@ -276,15 +261,15 @@ static status parse_key(parser *ps, bool flow, map *seen, str *key) {
     else {
         TRY(refuse(ps, flow));
         *key = scan_plain(ps, flow);
-        if (key->len == 0) return fail_at(ps, at, "expected a key");
+        if (key->len == 0) return FAIL_AT(ps, at, "expected a key");
     }
     skip_spaces(ps);
-    if (at_end(ps) || *ps->p != ':') return fail_at(ps, ps->p, "expected ':' after the key");
+    if (at_end(ps) || *ps->p != ':') return FAIL_AT(ps, ps->p, "expected ':' after the key");
     ps->p++;
     const map_put_result r = map_put(seen, *key, 0);
     if (r == MAP_NOMEM) return no_memory(ps);
     if (r == MAP_EXISTS)
-        return fail_at(ps, at, "key \"%.*s\" is given twice", (int)(key->len < 80 ? key->len : 80),
+        return FAIL_AT(ps, at, "key \"%.*s\" is given twice", (int)(key->len < 80 ? key->len : 80),
                        key->p);
     return RZ_OK;
 }
@@ -297,18 +282,18 @@ static status flow_members(parser *ps, json *v, char close, map *seen) {
     for (;;) {
         next_token(ps);
         if (next_is(ps, close)) break;
-        if (at_end(ps)) return fail_at(ps, ps->p, "expected '%c'", close);
+        if (at_end(ps)) return FAIL_AT(ps, ps->p, "expected '%c'", close);
         str key = {NULL, 0};
         if (close == '}') TRY(parse_key(ps, true, seen, &key));
         json *item = append(ps, v, &link);
         if (!item) return no_memory(ps);
         item->key = key;
         next_token(ps);
-        if (at_end(ps)) return fail_at(ps, ps->p, "expected '%c'", close);
+        if (at_end(ps)) return FAIL_AT(ps, ps->p, "expected '%c'", close);
         if (close != '}' || (*ps->p != ',' && *ps->p != '}')) TRY(parse_flow(ps, item));
         next_token(ps);
         if (next_is(ps, close)) break;
-        if (!next_is(ps, ',')) return fail_at(ps, ps->p, "expected ',' or '%c'", close);
+        if (!next_is(ps, ',')) return FAIL_AT(ps, ps->p, "expected ',' or '%c'", close);
         ps->p++;
     }
     ps->p++;
@@ -364,7 +349,7 @@ static status block_map(parser *ps, json *v, size_t col, map *seen) {
     while (!at_end(ps) && column(ps) == col && !at_marker(ps)) {
         str key = {NULL, 0};
         TRY(parse_key(ps, false, seen, &key));
-        if (!blank_at(ps, 0)) return fail_at(ps, ps->p, "expected a space after ':'");
+        if (!blank_at(ps, 0)) return FAIL_AT(ps, ps->p, "expected a space after ':'");
         json *item = append(ps, v, &link);
         if (!item) return no_memory(ps);
         item->key = key;
@@ -404,7 +389,7 @@ static status parse_block(parser *ps, json *v, size_t col) {
         if (s >= 0) s = end_line(ps);
     }
     if (s >= 0 && !at_end(ps) && column(ps) > col)
-        return fail_at(ps, ps->p, "indented deeper than the line it belongs to");
+        return FAIL_AT(ps, ps->p, "indented deeper than the line it belongs to");
     return s;
 }
 
@@ -415,11 +400,11 @@ static status parse_document(parser *ps, json *v) {
         next_token(ps);
     }
     for (const char *c = ps->line; c < ps->p; c++)
-        if (*c == '\t') return fail_at(ps, c, "a tab in the indentation");
+        if (*c == '\t') return FAIL_AT(ps, c, "a tab in the indentation");
     if (at_end(ps)) return RZ_OK;
     TRY(parse_block(ps, v, column(ps)));
-    if (at_marker(ps)) return fail_at(ps, ps->p, "several documents in one file");
-    if (!at_end(ps)) return fail_at(ps, ps->p, "expected the end, found text less indented");
+    if (at_marker(ps)) return FAIL_AT(ps, ps->p, "several documents in one file");
+    if (!at_end(ps)) return FAIL_AT(ps, ps->p, "expected the end, found text less indented");
     return RZ_OK;
 }
 
@@ -427,10 +412,10 @@ status yaml_parse(json **out, str text, arena *a, err *e) {
     const char *start = text.len ? text.p : "";
     parser ps = {start, start, start + text.len, start, a, e, 0};
     const size_t valid = utf8_valid(text);
-    if (valid != text.len) return fail_at(&ps, start + valid, "bytes that are not UTF-8");
+    if (valid != text.len) return FAIL_AT(&ps, start + valid, "bytes that are not UTF-8");
     for (const char *c = ps.start; c < ps.end; c++)
         if ((unsigned char)*c < 0x20 && !memchr("\t\r\n", *c, 3))
-            return fail_at(&ps, c, "control character 0x%02x", (unsigned)(unsigned char)*c);
+            return FAIL_AT(&ps, c, "control character 0x%02x", (unsigned)(unsigned char)*c);
     json *v = arena_zero(a, 1, sizeof *v);
     if (!v) return no_memory(&ps);
     TRY(parse_document(&ps, v));
