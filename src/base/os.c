@@ -268,15 +268,16 @@ void os_file_discard(os_file *f) {
     mem_free(f);
 }
 
+status os_file_end(os_file *f, status written, err *e) {
+    if (written >= 0) return os_file_commit(f, e);
+    os_file_discard(f);
+    return written;
+}
+
 status os_write_file(const char *path, const void *p, size_t n, err *e) {
     os_file *f;
     TRY(os_file_create(&f, path, e));
-    const status s = os_file_write(f, p, n, e);
-    if (s < 0) {
-        os_file_discard(f);
-        return s;
-    }
-    return os_file_commit(f, e);
+    return os_file_end(f, os_file_write(f, p, n, e), e);
 }
 
 uint64_t os_now_ns(void) {

@@ -41,6 +41,8 @@ status os_file_write(os_file *f, const void *p, size_t n, err *e); /* buffered *
 uint64_t os_file_length(const os_file *f);
 status os_file_commit(os_file *f, err *e); /* frees f, also on failure */
 void os_file_discard(os_file *f);          /* removes what was written; NULL is fine */
+/* Commit after writing that went well, else discard and return `written`. */
+status os_file_end(os_file *f, status written, err *e);
 /* The three steps at once. */
 status os_write_file(const char *path, const void *p, size_t n, err *e);
 

@@ -70,20 +70,17 @@ static int imatrix(const cmd_call *c) {
     rz_model *m = NULL;
     rz_imatrix_report report = {0};
     buf text = BUF_INIT;
-    size_t used = 0;
+    const char *file = NULL;
     err e = {0};
-    if (model_arg_take(&a->model, c->rest, &used, &e) < 0 ||
-        model_arg_no_more(c->rest, used + 1, &e) < 0)
+    if (model_arg_take_with_text(&a->model, c->rest, &file, &e) < 0)
         return cmd_usage(c, "%s", e.text);
-    if (c->rest->n <= used) return cmd_usage(c, "no text: name a file, or - for standard input");
     if (!a->out) return cmd_usage(c, "no --out: name the file to write");
     stop_listen(1, NULL);
     progress g = progress_begin("tokens");
-    const char *name = c->rest->item[used];
     const compute_arg compute = {.threads = a->threads};
-    status s = input_text(NULL, name, "text", &text, &e);
+    status s = input_text(NULL, file, "text", &text, &e);
     if (s >= 0) s = model_arg_open(&a->model, &compute, &m, &e);
-    if (s >= 0) s = make(a, m, &text, name, &g, &report, &e);
+    if (s >= 0) s = make(a, m, &text, file, &g, &report, &e);
     progress_end(&g);
     const int code = s < 0 ? cmd_failed(c, &e) : CMD_OK;
     if (s >= 0 && !a->quiet) summary(&report, a);

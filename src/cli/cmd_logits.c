@@ -154,12 +154,7 @@ static status write_raw(const logits_args *a, rz_session *session, rows *r, err 
     }
     TRY(check_target(a->out, e));
     TRY(os_file_create(&r->file, a->out, e));
-    const status s = score(session, r, e);
-    if (s < 0) {
-        os_file_discard(r->file);
-        return s;
-    }
-    TRY(os_file_commit(r->file, e));
+    TRY(os_file_end(r->file, score(session, r, e), e));
     fprintf(stderr, "%zu positions of %zu logits in %s\n", r->n, r->vocab, a->out);
     return RZ_OK;
 }

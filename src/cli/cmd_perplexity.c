@@ -169,14 +169,12 @@ static int perplexity(const cmd_call *c) {
     buf text = BUF_INIT, out = BUF_INIT;
     progress g = progress_begin("tokens");
     measure m = {.progress = &g};
-    size_t used = 0;
+    const char *file = NULL;
     err e = {0};
-    if (model_arg_take(&a->model, c->rest, &used, &e) < 0 ||
-        model_arg_no_more(c->rest, used + 1, &e) < 0)
+    if (model_arg_take_with_text(&a->model, c->rest, &file, &e) < 0)
         return cmd_usage(c, "%s", e.text);
-    if (c->rest->n <= used) return cmd_usage(c, "no text: name a file, or - for standard input");
     stop_listen(1, NULL);
-    status s = input_text(NULL, c->rest->item[used], "text", &text, &e);
+    status s = input_text(NULL, file, "text", &text, &e);
     if (s >= 0) s = model_arg_open(&a->model, &a->compute, &model, &e);
     if (s >= 0) s = encode(model, &text, &ids, &prefix, &m, &e);
     const uint64_t begin = os_now_ns();

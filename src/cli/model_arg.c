@@ -94,6 +94,16 @@ status model_arg_no_more(const arg_list *rest, size_t used, err *e) {
                    rest->item[used]);
 }
 
+status model_arg_take_with_text(model_arg *a, const arg_list *rest, const char **file, err *e) {
+    size_t used;
+    TRY(model_arg_take(a, rest, &used, e));
+    TRY(model_arg_no_more(rest, used + 1, e));
+    if (rest->n == used)
+        return err_set(e, RZ_EINVAL, "no text: name a file, or - for standard input");
+    *file = rest->item[used];
+    return RZ_OK;
+}
+
 status model_arg_open(const model_arg *a, const compute_arg *c, rz_model **out, err *e) {
     if (c) TRY(compute_arg_check(c, e));
     progress g = progress_begin(NULL);

@@ -32,6 +32,8 @@ status compute_arg_check(const compute_arg *c, err *e);
 /* Where a model comes from: --demo, --model, or else the first word of the rest. *used is how many
  * words of the rest it took. RZ_EINVAL when there is none or more than one. */
 status model_arg_take(model_arg *a, const arg_list *rest, size_t *used, err *e);
+/* The same for commands that read a text: one word follows, in *file. */
+status model_arg_take_with_text(model_arg *a, const arg_list *rest, const char **file, err *e);
 /* RZ_EINVAL naming the first word of the rest behind the first `used`, if there is one. */
 status model_arg_no_more(const arg_list *rest, size_t used, err *e);
 

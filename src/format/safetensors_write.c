@@ -185,12 +185,7 @@ static status emit_all(safetensors_writer *w, emit_fn *emit, void *ud, err *e) {
 status safetensors_write(safetensors_writer *w, const char *path, err *e) {
     os_file *f;
     TRY(os_file_create(&f, path, e));
-    const status s = emit_all(w, emit_to_file, f, e);
-    if (s < 0) {
-        os_file_discard(f);
-        return s;
-    }
-    return os_file_commit(f, e);
+    return os_file_end(f, emit_all(w, emit_to_file, f, e), e);
 }
 
 status safetensors_write_buf(safetensors_writer *w, buf *out, err *e) {
