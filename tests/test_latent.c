@@ -7,37 +7,8 @@
 #include "base/rng.h"
 #include "kernels/kern.h"
 #include "kernels/ops_latent.h"
+#include "ops_bench.h"
 #include "test.h"
-
-static uint64_t seed;
-
-/* Roughly normal, spread 1. */
-static float *noises(size_t n) {
-    float *p = malloc((n + 1) * sizeof *p);
-    for (size_t i = 0; i < n; i++) {
-        double s = 0;
-        for (int j = 0; j < 4; j++) s += rng_unit(&seed) - 0.5;
-        p[i] = (float)(s * 1.7);
-    }
-    return p;
-}
-
-typedef struct bench {
-    pool *p;
-    ops *o;
-} bench;
-
-static bench open_bench(const kern *k, int threads, uint32_t rows, uint32_t cols) {
-    bench b = {0};
-    if (pool_new(&b.p, threads, NULL) == RZ_OK)
-        ops_cpu_new_kern(&b.o, k ? k : kern_get(), b.p, rows, cols, NULL);
-    return b;
-}
-
-static void close_bench(bench *b) {
-    if (b->o) b->o->free(b->o);
-    pool_free(b->p);
-}
 
 /* ---- A matrix for each head ---- */
 
@@ -318,7 +289,7 @@ static void test_sequences_in_one_step_do_not_mix(void) {
 }
 
 void suite_latent(void) {
-    seed = 7;
+    noise_seed = 7;
     RUN(test_heads_multiply_by_their_own_matrix);
     RUN(test_heads_are_copied_where_they_belong);
     RUN(test_latent_attention_is_softmax_of_products);

@@ -8,43 +8,11 @@
 #include "base/rng.h"
 #include "kernels/kern.h"
 #include "kernels/kern_quant.h"
+#include "ops_bench.h"
 #include "test.h"
-
-static uint64_t seed;
-
-/* Roughly normal, spread 1. */
-static float noise(void) {
-    double s = 0;
-    for (int i = 0; i < 4; i++) s += rng_unit(&seed) - 0.5;
-    return (float)(s * 1.7);
-}
-
-static float *noises(size_t n) {
-    float *p = malloc((n + 1) * sizeof *p);
-    for (size_t i = 0; i < n; i++) p[i] = noise();
-    return p;
-}
 
 static bool same(const float *a, const float *b, size_t n) {
     return memcmp(a, b, n * sizeof *a) == 0;
-}
-
-/* An ops with its own workers, on the process's own table unless told otherwise. */
-typedef struct bench {
-    pool *p;
-    ops *o;
-} bench;
-
-static bench open_bench(const kern *k, int threads, uint32_t rows, uint32_t cols) {
-    bench b = {0};
-    if (pool_new(&b.p, threads, NULL) == RZ_OK)
-        ops_cpu_new_kern(&b.o, k ? k : kern_get(), b.p, rows, cols, NULL);
-    return b;
-}
-
-static void close_bench(bench *b) {
-    if (b->o) b->o->free(b->o);
-    pool_free(b->p);
 }
 
 /* Random weights of a type that can be written. Some types take long to write: after a few rows
@@ -631,7 +599,7 @@ static void test_slab_layout_checks_sizes(void) {
 }
 
 void suite_ops(void) {
-    seed = 1;
+    noise_seed = 1;
     RUN(test_linear_is_the_product);
     RUN(test_linear_rows_do_not_depend_on_the_batch);
     RUN(test_every_readable_type_multiplies);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/rng.h"
 #include "json/json.h"
 #include "test.h"
 #include "unicode/norm.h"
@@ -239,4 +240,25 @@ void golden_file(const char *file, const char *jsonl, int how) {
     real r;
     if (real_open_any(&r, file)) golden_jsonl(r.t, jsonl, how);
     real_close(&r);
+}
+
+void random_texts_come_back(const tok *t) {
+    const size_t n = 1 << 20;
+    char *text = malloc(n);
+    for (int kind = 0; kind < 4; kind++) {
+        uint64_t seed = 4;
+        for (size_t i = 0; i < n; i++)
+            text[i] = kind == 0   ? 'a'
+                      : kind == 1 ? (char)rng_splitmix(&seed)
+                      : kind == 2 ? ' '
+                                  : (char)('a' + rng_below(&seed, 26));
+        tok_ids ids = {0};
+        buf out = BUF_INIT;
+        CHECK(tok_encode(t, (str){text, n}, 0, &ids, NULL) == RZ_OK);
+        CHECK(detok_all(t, ids.p, ids.n, false, &out, NULL) == RZ_OK);
+        CHECK_MSG(str_eq(buf_view(&out), (str){text, n}), "kind %d: %zu bytes", kind, out.len);
+        tok_ids_free(&ids);
+        buf_free(&out);
+    }
+    free(text);
 }

@@ -28,6 +28,8 @@ void golden_jsonl(const tok *t, const char *relative, int how);
 void golden_ggml(const tok *t, const char *name);
 /* Open by tok_open and check one golden file. */
 void golden_file(const char *file, const char *jsonl, int how);
+/* A mebibyte of one letter, of random bytes, of spaces, of random letters: each comes back. */
+void random_texts_come_back(const tok *t);
 /* All that belongs to a GGUF file; NULL: there is none. */
 void golden_gguf(const char *file, const char *jsonl, const char *pair);
 
