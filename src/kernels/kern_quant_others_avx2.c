@@ -1,392 +1,412 @@
-/* kern_quant_others_avx2.c - integer products on 256-bit registers for types that have no way of
- * their own in kern_quant_ymm.inc: 8 weight rows side by side, one in each 32-bit lane.
+/* kern_quant_others_avx2.c - integer products on 256-bit registers without VPDPBUSD, for types that
+ * have no way of their own in kern_quant_ymm.inc: 8 weight rows side by side, one in each 32-bit
+ * lane, so that no sum ever crosses lanes.
  *
- * Weights are read row by row, 32 at a time, as the specification reads them (kern_quant_of), with
- * vectors where that is worth it. Few rows of x: they are multiplied as bytes, and the sums of 8
- * rows brought together. Many: they are widened to 16 bits, two of a row in a lane, for VPMADDWD;
- * 16 weight rows, CHUNK_BLOCKS blocks at a time, are used for all rows of x from scratch. */
+ * 16 weight rows, CHUNK_BLOCKS blocks at a time, are unpacked into scratch (kern_unpack_avx2.h) and
+ * used for all rows of x from there; four bytes of x are broadcast from memory to all lanes. What
+ * is cheapest depends on how large the bytes of weights are:
+ *
+ *  - VPMADDUBSW adds two products of unsigned and signed bytes in 16 bits. Small weights leave room
+ *    there for more of them before VPMADDWD takes the sum to 32 bits: 32 weights of 0 .. 15 are 16
+ *    products to a lane, 16 * 15 * 128 < 2^15; of 0 .. 31 half as many, of 0 .. 63 a quarter.
+ *  - Where 16 weights have an integer scale that kern_scalar_quant.c multiplies them with, that
+ *    VPMADDWD does it instead: the integers are the same.
+ *  - Weights of 8 bits and x are widened to 16 bits for VPMADDWD. With few rows of x that would
+ *    not pay: there the sign of the weights goes to x, and VPMADDUBSW takes what is left. */
 #if defined(__x86_64__)
-#include <immintrin.h>
+#include "kernels/kern_unpack_avx2.h"
+
 #include <string.h>
 
-#include "kernels/kern_quant.h"
 #include "kernels/kern_unroll.h"
-#include "quant/block.h"
-#include "quant/quant_iq_tables.h"
 
-enum { ROWS = 8, FEW_X = 4, CHUNK_BLOCKS = 8, TILE_X = 3, MOST_X = 256, PAIRS = 16 };
+enum {
+    CHUNK_BLOCKS = 8, /* unpacked at a time: 16 rows of them stay in the nearest cache */
+    FEW_X = 4,        /* up to so many rows of x nothing is widened */
+    TILE_X = 4,
+    MOST_X = 256, /* rows of x that share an unpacked chunk */
+};
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* ---- Reading 32 weights ---- */
-
-INLINE __m256i load32(const void *p) { return _mm256_loadu_si256(p); }
-INLINE float half(uint16_t h) { return _cvtsh_ss(h); }
-
-/* Bits of bytes; none of them may be cut by the end of the byte. */
-INLINE __m256i bits(__m256i v, uint32_t shift, int mask) {
-    return _mm256_and_si256(_mm256_srl_epi16(v, _mm_cvtsi32_si128((int)shift)),
-                            _mm256_set1_epi8((char)mask));
-}
-
-/* 16 bytes: their low nibbles, then their high ones. */
-INLINE __m256i nibbles_of_16(const uint8_t *q) {
-    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)q);
-    const __m256i both =
-        _mm256_inserti128_si256(_mm256_castsi128_si256(v), _mm_srli_epi16(v, 4), 1);
-    return _mm256_and_si256(both, _mm256_set1_epi8(15));
-}
-
-/* 32 bits to bytes of 0 or `value`. */
-INLINE __m256i spread_bits(uint32_t b, int value) {
-    const __m256i byte = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
-                                          2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
-    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
-    const __m256i v = _mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32((int)b), byte), bit);
-    return _mm256_and_si256(_mm256_cmpeq_epi8(v, bit), _mm256_set1_epi8((char)value));
-}
-
-INLINE void put(kern_weights *w, __m256i q, float scale, float offset) {
-    _mm256_storeu_si256((__m256i *)(void *)w->q, q);
-    w->scale[0] = w->scale[1] = scale;
-    w->offset[0] = w->offset[1] = offset;
-}
-
-static void read_q4_1(const uint8_t *row, uint32_t block, kern_weights *w) {
-    const block_q4_1 *b = (const block_q4_1 *)(const void *)row + block;
-    put(w, nibbles_of_16(b->q), half(b->d), half(b->m));
-}
-
-static void read_q5_0(const uint8_t *row, uint32_t block, kern_weights *w) {
-    const block_q5_0 *b = (const block_q5_0 *)(const void *)row + block;
-    const __m256i q = _mm256_or_si256(nibbles_of_16(b->q), spread_bits(b->high, 16));
-    put(w, _mm256_sub_epi8(q, _mm256_set1_epi8(16)), half(b->d), 0.0f);
-}
-
-static void read_q5_1(const uint8_t *row, uint32_t block, kern_weights *w) {
-    const block_q5_1 *b = (const block_q5_1 *)(const void *)row + block;
-    put(w, _mm256_or_si256(nibbles_of_16(b->q), spread_bits(b->high, 16)), half(b->d), half(b->m));
-}
-
-INLINE __m256i levels(const uint8_t *q) {
-    const void *table = quant_iq4_level;
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(table)),
-                               nibbles_of_16(q));
-}
-
-static void read_iq4_nl(const uint8_t *row, uint32_t block, kern_weights *w) {
-    const block_iq4_nl *b = (const block_iq4_nl *)(const void *)row + block;
-    put(w, levels(b->q), half(b->d), 0.0f);
-}
-
-static void read_iq4_xs(const uint8_t *row, uint32_t block, kern_weights *w) {
-    const block_iq4_xs *b = (const block_iq4_xs *)(const void *)row + block / 8;
-    const uint32_t s = block % 8;
-    const int low = b->scale_low[s / 2] >> s % 2 * 4 & 15, high = b->scale_high >> 2 * s & 3;
-    put(w, levels(b->q + 16 * s), half(b->d) * (float)((low | high << 4) - 32), 0.0f);
-}
-
-/* Scale and minus the minimum of a block of Q4_K or Q5_K. */
-INLINE void put_q4_k(kern_weights *w, __m256i q, const uint8_t *p, uint32_t s, float d, float min) {
-    const int scale = s < 4 ? p[s] & 63 : (p[s + 4] & 15) | p[s - 4] >> 6 << 4;
-    const int minimum = s < 4 ? p[s + 4] & 63 : p[s + 4] >> 4 | p[s] >> 6 << 4;
-    put(w, q, d * (float)scale, -(min * (float)minimum));
-}
-
-static void read_q4_k(const uint8_t *row, uint32_t block, kern_weights *w) {
-    const block_q4_k *b = (const block_q4_k *)(const void *)row + block / 8;
-    const uint32_t s = block % 8;
-    put_q4_k(w, bits(load32(b->q + s / 2 * 32), s % 2 * 4, 15), b->scale, s, half(b->d),
-             half(b->min));
-}
-
-static void read_q5_k(const uint8_t *row, uint32_t block, kern_weights *w) {
-    const block_q5_k *b = (const block_q5_k *)(const void *)row + block / 8;
-    const uint32_t s = block % 8;
-    const __m256i high = _mm256_slli_epi16(bits(load32(b->high), s, 1), 4);
-    const __m256i q = _mm256_or_si256(bits(load32(b->q + s / 2 * 32), s % 2 * 4, 15), high);
-    put_q4_k(w, q, b->scale, s, half(b->d), half(b->min));
-}
-
-static void read_q6_k(const uint8_t *row, uint32_t block, kern_weights *w) {
-    const block_q6_k *b = (const block_q6_k *)(const void *)row + block / 8;
-    const uint32_t at = block % 8 / 4, k = block % 4; /* which half, which 32 of it */
-    const __m256i low = bits(load32(b->low + 64 * at + k % 2 * 32), k / 2 * 4, 15);
-    const __m256i high = _mm256_slli_epi16(bits(load32(b->high + 32 * at), 2 * k, 3), 4);
-    put(w, _mm256_sub_epi8(_mm256_or_si256(low, high), _mm256_set1_epi8(32)), 0.0f, 0.0f);
-    for (int h = 0; h < 2; h++)
-        w->scale[h] = half(b->d) * (float)b->scale[block % 8 * 2 + (uint32_t)h];
-}
-
-/* The reader of a type: one of the above, or the specification's. */
-static kern_read_weights *reader(quant_type t) {
-    switch (t) {
-        case QUANT_Q4_1:
-            return read_q4_1;
-        case QUANT_Q5_0:
-            return read_q5_0;
-        case QUANT_Q5_1:
-            return read_q5_1;
-        case QUANT_IQ4_NL:
-            return read_iq4_nl;
-        case QUANT_IQ4_XS:
-            return read_iq4_xs;
-        case QUANT_Q4_K:
-            return read_q4_k;
-        case QUANT_Q5_K:
-            return read_q5_k;
-        case QUANT_Q6_K:
-            return read_q6_k;
-        default:
-            return kern_quant_of(t)->read;
-    }
-}
-
-/* ---- Few rows of x ---- */
-
-/* Products of 32 signed bytes in 8 sums, 4 for each 16. The sign of the weights goes to x, which is
- * never -128; two products of at most 128 * 127 fit 16 bits. */
-INLINE __m256i dots(__m256i w, __m256i x) {
-    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
-    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-}
-
-INLINE __m256 scaled(__m256 acc, const float *scale, __m256i sum, __m256 d) {
-    const __m256 s = _mm256_loadu_ps(scale);
-    const __m256 minus = _mm256_mul_ps(s, _mm256_set1_ps(-KERN_BIAS_FLOAT));
-    const __m256i begun = _mm256_add_epi32(sum, _mm256_set1_epi32(KERN_BIAS));
-    return _mm256_fmadd_ps(_mm256_fmadd_ps(s, _mm256_castsi256_ps(begun), minus), d, acc);
-}
-
-/* Scales and offsets of 8 rows. */
-typedef struct row_scales {
-    float scale[2][ROWS], offset[2][ROWS];
-} row_scales;
-
-/* The links of a block of 8 rows whose dots are v. */
-INLINE __m256 add_links(__m256 acc, const __m256i v[ROWS], const row_scales *s,
-                        const kern_block *in, kern_link link) {
-    const __m256i q0 =
-        _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
-    const __m256i q1 =
-        _mm256_hadd_epi32(_mm256_hadd_epi32(v[4], v[5]), _mm256_hadd_epi32(v[6], v[7]));
-    const __m256i first = _mm256_permute2x128_si256(q0, q1, 0x20);
-    const __m256i last = _mm256_permute2x128_si256(q0, q1, 0x31);
-    const __m256 d = _mm256_set1_ps(in->d);
-    if (link == LINK_16) return scaled(scaled(acc, s->scale[0], first, d), s->scale[1], last, d);
-    acc = scaled(acc, s->scale[0], _mm256_add_epi32(first, last), d);
-    if (link == LINK_32) return acc;
-    const __m256 offset0 = _mm256_loadu_ps(s->offset[0]), offset1 = _mm256_loadu_ps(s->offset[1]);
-    if (link == LINK_32_OFFSET) return _mm256_fmadd_ps(offset0, _mm256_set1_ps(in->sum), acc);
-    acc = _mm256_fmadd_ps(offset0, _mm256_set1_ps(in->half_sum[0]), acc);
-    return _mm256_fmadd_ps(offset1, _mm256_set1_ps(in->half_sum[1]), acc);
-}
-
-/* 8 rows against up to FEW_X rows of x; the next 8 are fetched from front to back meanwhile. */
-static void few_group(float *y, size_t y_stride, const uint8_t *w, size_t stride,
-                      const kern_rows *x, kern_read_weights *read, kern_link link) {
-    const uint32_t n_block = x->n / 32;
-    const size_t step = ROWS * stride / n_block;
-    const uint8_t *ahead = w + ROWS * stride;
-    __m256 acc[FEW_X];
-    kern_weights v[ROWS];
-    row_scales s;
-    for (int c = 0; c < FEW_X; c++) acc[c] = _mm256_setzero_ps();
-    for (uint32_t b = 0; b < n_block; b++) {
-        for (size_t i = 0; i < step; i += 64) _mm_prefetch((const char *)ahead + i, _MM_HINT_T0);
-        ahead += step;
-        for (size_t r = 0; r < ROWS; r++) {
-            read(w + r * stride, b, &v[r]);
-            for (size_t h = 0; h < 2; h++) {
-                s.scale[h][r] = v[r].scale[h];
-                s.offset[h][r] = v[r].offset[h];
-            }
-        }
-        for (uint32_t c = 0; c < x->T; c++) {
-            const __m256i in = load32(x->q + c * x->q_stride + b * 32);
-            __m256i sum[ROWS];
-            UNROLL
-            for (int r = 0; r < ROWS; r++) sum[r] = dots(load32(v[r].q), in);
-            acc[c] = add_links(acc[c], sum, &s, x->block + c * x->block_stride + b, link);
-        }
-    }
-    for (uint32_t c = 0; c < x->T; c++) _mm256_storeu_ps(y + c * y_stride, acc[c]);
-}
-
-/* ---- Many rows of x ---- */
-
-/* 32 weights of 8 rows: pair k of row r, its two 16-bit numbers, in w[k][r]. */
-typedef struct pair_block {
-    int32_t w[PAIRS][ROWS];
-    float scale[2][ROWS], offset[2][ROWS];
-} pair_block;
-
-/* Two groups of rows, the sums of every row of x so far, the rows of x of a tile. */
+/* Two groups of 8 rows, a chunk of inputs, both once more where they are widened, and the sums of
+ * every row of x so far. Widened, the even ones of 32 bytes come first, then the odd ones. */
 typedef struct chunk {
-    pair_block b[CHUNK_BLOCKS][2];
-    float acc[MOST_X][2][ROWS];
-    int16_t x[TILE_X][CHUNK_BLOCKS * 32];
+    lane_block b[CHUNK_BLOCKS][2];
+    __m256i wide[CHUNK_BLOCKS][2][16];
+    __m256i x[TILE_X][CHUNK_BLOCKS][2];
+    __m256 acc[MOST_X][2];
 } chunk;
 _Static_assert(sizeof(chunk) <= KERN_SCRATCH, "scratch of integer products");
 
 /* Where a chunk's sums go: with the last chunk of a row they are the outputs. */
 typedef struct target {
-    float *y[2];
+    float *y[2]; /* of the two groups of rows, NULL before the last chunk */
     size_t y_stride;
     uint32_t first_block, n_block;
-    bool last;
 } target;
 
-INLINE void widen(int16_t *to, const int8_t *q) {
-    for (int h = 0; h < 32; h += 16) {
-        const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(q + h));
-        _mm256_storeu_si256((__m256i *)(void *)(to + h), _mm256_cvtepi8_epi16(v));
-    }
+/* What the bytes of lane_block.w are. */
+typedef enum byte_kind {
+    BYTES_4,      /* 0 .. 15 */
+    BYTES_5,      /* 0 .. 31 */
+    BYTES_6,      /* 0 .. 63 */
+    BYTES_FACTOR, /* 0 .. 15, to be multiplied by a factor for each 16 */
+    BYTES_SHIFT,  /* the same, and a multiple of the sum of q is added */
+    BYTES_SIGNED, /* weights */
+    BYTES_WIDE,   /* weights, widened */
+} byte_kind;
+
+/* How a type is multiplied. Weights are bytes minus 2^up_bits, or where that is 0, as they are. */
+typedef struct form {
+    byte_kind bytes;
+    kern_link link;
+    int up_bits;
+} form;
+
+/* ---- Integer sums ---- */
+
+/* Integer sums may be taken in any order, so compilers gather all products of a block before they
+ * add them, in far more registers than there are. This holds a sum to the order written. */
+#define IN_TURN(sum) __asm__("" : "+x"(sum))
+
+INLINE __m256i broadcast4(const void *q) {
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    return _mm256_set1_epi32(four);
 }
 
-static void read_rows(pair_block *out, const uint8_t *w, size_t stride, uint32_t block,
-                      kern_read_weights *read) {
-    kern_weights v;
-    int16_t wide[32];
-    for (size_t r = 0; r < ROWS; r++) {
-        read(w + r * stride, block, &v);
-        widen(wide, v.q);
-        for (size_t k = 0; k < PAIRS; k++) memcpy(&out->w[k][r], wide + 2 * k, sizeof(int32_t));
-        for (size_t h = 0; h < 2; h++) {
-            out->scale[h][r] = v.scale[h];
-            out->offset[h][r] = v.offset[h];
+/* Registers whose products fit 16 bits together. */
+INLINE int run_of(const byte_kind k) { return k == BYTES_4 ? 8 : k == BYTES_6 ? 2 : 4; }
+
+/* Rows of x in a tile: all sums stay in registers. Where those of 16 bits are not all that is
+ * wanted, there are others of 32 beside them. */
+INLINE uint32_t tile_rows(const form f) {
+    const bool beside = f.bytes == BYTES_4        ? false
+                        : f.bytes >= BYTES_SIGNED ? false
+                                                  : f.bytes != BYTES_5 || f.link != LINK_16;
+    return beside ? 3 : 4;
+}
+
+/* Sums of 16 weights, or of all 32, from register `first` on: products in 16 bits, run by run. */
+INLINE void sum_runs(__m256i sum[TILE_X][2], const lane_block *v, const int first, const int n,
+                     const char *x, size_t stride, const int C, const form f) {
+    const int run = run_of(f.bytes);
+    UNROLL
+    for (int begin = first; begin < first + n; begin += run) {
+        __m256i words[TILE_X][2];
+        UNROLL
+        for (int j = begin; j < begin + run; j++) {
+            const __m256i w0 = v[0].w[j], w1 = v[1].w[j];
+            UNROLL
+            for (int c = 0; c < C; c++) {
+                const __m256i four = broadcast4(x + (size_t)c * stride + 4 * j);
+                const __m256i p0 = _mm256_maddubs_epi16(w0, four);
+                const __m256i p1 = _mm256_maddubs_epi16(w1, four);
+                words[c][0] = j == begin ? p0 : _mm256_add_epi16(words[c][0], p0);
+                words[c][1] = j == begin ? p1 : _mm256_add_epi16(words[c][1], p1);
+                IN_TURN(words[c][0]);
+                IN_TURN(words[c][1]);
+            }
+        }
+        const bool factors = f.bytes == BYTES_FACTOR || f.bytes == BYTES_SHIFT;
+        UNROLL
+        for (int c = 0; c < C; c++) UNROLL
+        for (int h = 0; h < 2; h++) {
+            const __m256i by = factors ? v[h].factor[begin / 4] : _mm256_set1_epi16(1);
+            const __m256i pairs = _mm256_madd_epi16(words[c][h], by);
+            sum[c][h] = begin == first ? pairs : _mm256_add_epi32(sum[c][h], pairs);
+            IN_TURN(sum[c][h]);
         }
     }
 }
 
-INLINE __m256i load_pairs(const int32_t *p) {
-    return _mm256_loadu_si256((const __m256i *)(const void *)p);
-}
-
-INLINE __m256i broadcast_pair(const int16_t *x) {
-    int32_t pair;
-    memcpy(&pair, x, sizeof pair);
-    return _mm256_set1_epi32(pair);
-}
-
-/* The link of scale number i over pairs first .. first + n - 1. */
-INLINE void add_link(chunk *u, const pair_block *v, uint32_t c0, const kern_block *in,
-                     size_t stride, uint32_t b, const int i, int first, int n, const int C) {
-    __m256i sum[TILE_X][2];
+/* Signed times signed bytes. Two products of at most 128 * 127 fit 16 bits; x is never -128 (but in
+ * a block whose scale is NaN, where no sum matters). */
+INLINE void sum_signed(__m256i sum[TILE_X][2], const lane_block *v, const int first, const int n,
+                       const char *x, size_t stride, const int C) {
     UNROLL
-    for (int c = 0; c < C; c++) sum[c][0] = sum[c][1] = _mm256_set1_epi32(KERN_BIAS);
-    for (int k = first; k < first + n; k++) {
-        const __m256i w0 = load_pairs(v[0].w[k]), w1 = load_pairs(v[1].w[k]);
+    for (int j = first; j < first + n; j++) UNROLL
+    for (int h = 0; h < 2; h++) {
+        const __m256i w = v[h].w[j], size = _mm256_abs_epi8(w);
         UNROLL
         for (int c = 0; c < C; c++) {
-            const __m256i x = broadcast_pair(u->x[c] + b * 32 + (size_t)k * 2);
-            sum[c][0] = _mm256_add_epi32(sum[c][0], _mm256_madd_epi16(w0, x));
-            sum[c][1] = _mm256_add_epi32(sum[c][1], _mm256_madd_epi16(w1, x));
+            const __m256i four = broadcast4(x + (size_t)c * stride + 4 * j);
+            const __m256i words = _mm256_maddubs_epi16(size, _mm256_sign_epi8(four, w));
+            const __m256i pairs = _mm256_madd_epi16(words, _mm256_set1_epi16(1));
+            sum[c][h] = j == first ? pairs : _mm256_add_epi32(sum[c][h], pairs);
+            IN_TURN(sum[c][h]);
         }
     }
+}
+
+/* `w` is the widened block of the first group; that of the second follows. */
+INLINE void sum_wide(__m256i sum[TILE_X][2], const __m256i *w, const int first, const int n,
+                     const char *x, size_t stride, const int C) {
+    UNROLL
+    for (int j = 2 * first; j < 2 * (first + n); j++) {
+        const __m256i w0 = w[j], w1 = w[16 + j];
+        /* The pairs of registers 2j and 2j+1 are the even and the odd ones. */
+        const int at = j / 2 * 4 + j % 2 * 32;
+        UNROLL
+        for (int c = 0; c < C; c++) {
+            const __m256i pair = broadcast4(x + (size_t)c * stride + at);
+            const __m256i p0 = _mm256_madd_epi16(w0, pair), p1 = _mm256_madd_epi16(w1, pair);
+            sum[c][0] = j == 2 * first ? p0 : _mm256_add_epi32(sum[c][0], p0);
+            sum[c][1] = j == 2 * first ? p1 : _mm256_add_epi32(sum[c][1], p1);
+            IN_TURN(sum[c][0]);
+            IN_TURN(sum[c][1]);
+        }
+    }
+}
+
+/* What a sum begins with. `bias` is KERN_BIAS - 128 * (sum of q), all of it multiples of 128. */
+INLINE __m256i begin_sum(const lane_block *v, const kern_block *in, const int32_t *bias,
+                         const form f) {
+    const __m256i zero = _mm256_set1_epi32(KERN_BIAS);
+    if (f.bytes == BYTES_SHIFT)
+        return _mm256_add_epi32(zero, _mm256_madd_epi16(v->shift, broadcast4(in->half_q)));
+    if (f.up_bits < 0) return zero;
+    const int less = 7 - f.up_bits;
+    const __m256i moved = _mm256_srai_epi32(broadcast4(bias), less);
+    return _mm256_add_epi32(moved, _mm256_set1_epi32(KERN_BIAS - (KERN_BIAS >> less)));
+}
+
+/* ---- Tiles ---- */
+
+/* Rows of x of a tile, as they are summed. */
+typedef struct inputs {
+    const char *x;
+    size_t stride; /* in bytes */
+    const kern_block *in;
+    size_t in_stride;
+} inputs;
+
+/* The link of scale number i over registers first .. first + n - 1:
+ * acc = fma(scale * sum, d, acc). */
+INLINE void add_link(__m256 (*acc)[2], const lane_block *v, const __m256i *wide, const inputs *t,
+                     const int i, const int first, const int n, const int C, const form f) {
+    __m256i sum[TILE_X][2];
+    if (f.bytes == BYTES_SIGNED) sum_signed(sum, v, first, n, t->x, t->stride, C);
+    else if (f.bytes == BYTES_WIDE) sum_wide(sum, wide, first, n, t->x, t->stride, C);
+    else sum_runs(sum, v, first, n, t->x, t->stride, C, f);
     UNROLL
     for (int h = 0; h < 2; h++) {
-        const __m256 scale = _mm256_loadu_ps(v[h].scale[i]);
+        const __m256 scale = v[h].scale[i];
         const __m256 minus = _mm256_mul_ps(scale, _mm256_set1_ps(-KERN_BIAS_FLOAT));
         UNROLL
         for (int c = 0; c < C; c++) {
-            float *acc = u->acc[c0 + (uint32_t)c][h];
-            const __m256 scaled = _mm256_fmadd_ps(scale, _mm256_castsi256_ps(sum[c][h]), minus);
-            const __m256 d = _mm256_set1_ps(in[(size_t)c * stride].d);
-            _mm256_storeu_ps(acc, _mm256_fmadd_ps(scaled, d, _mm256_loadu_ps(acc)));
+            const kern_block *in = t->in + (size_t)c * t->in_stride;
+            const int32_t *bias = f.link == LINK_16 ? &in->half_bias[i] : &in->bias;
+            const __m256i begun = _mm256_add_epi32(sum[c][h], begin_sum(&v[h], in, bias, f));
+            const __m256 scaled = _mm256_fmadd_ps(scale, _mm256_castsi256_ps(begun), minus);
+            acc[c][h] = _mm256_fmadd_ps(scaled, _mm256_set1_ps(in->d), acc[c][h]);
         }
     }
 }
 
-static void add_offset(float acc[2][ROWS], const pair_block *v, int i, float sum) {
-    for (int h = 0; h < 2; h++) {
-        const __m256 offset = _mm256_loadu_ps(v[h].offset[i]);
-        const __m256 a = _mm256_loadu_ps(acc[h]);
-        _mm256_storeu_ps(acc[h], _mm256_fmadd_ps(offset, _mm256_set1_ps(sum), a));
+INLINE void add_offset(__m256 (*acc)[2], const lane_block *v, const int i, const float *sum,
+                       size_t stride, const int C) {
+    UNROLL
+    for (int c = 0; c < C; c++) {
+        const __m256 s = _mm256_set1_ps(sum[(size_t)c * stride]);
+        acc[c][0] = _mm256_fmadd_ps(v[0].offset[i], s, acc[c][0]);
+        acc[c][1] = _mm256_fmadd_ps(v[1].offset[i], s, acc[c][1]);
     }
+}
+
+INLINE void tile_block(__m256 (*acc)[2], const lane_block *v, const __m256i *wide, const inputs *t,
+                       const int C, const form f) {
+    if (f.link == LINK_16) {
+        add_link(acc, v, wide, t, 0, 0, 4, C, f);
+        add_link(acc, v, wide, t, 1, 4, 4, C, f);
+        return;
+    }
+    add_link(acc, v, wide, t, 0, 0, 8, C, f);
+    enum { FLOATS = sizeof(kern_block) / sizeof(float) };
+    if (f.link == LINK_32_OFFSET) add_offset(acc, v, 0, &t->in->sum, t->in_stride * FLOATS, C);
+    if (f.link != LINK_32_OFFSETS) return;
+    add_offset(acc, v, 0, &t->in->half_sum[0], t->in_stride * FLOATS, C);
+    add_offset(acc, v, 1, &t->in->half_sum[1], t->in_stride * FLOATS, C);
+}
+
+/* Sixteen signed bytes at even and at odd places to 16 bits. */
+INLINE __m256i even_words(__m256i b) { return _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8); }
+INLINE __m256i odd_words(__m256i b) { return _mm256_srai_epi16(b, 8); }
+
+INLINE void widen_x(chunk *u, const char *q, size_t stride, uint32_t n_block, const int C) {
+    UNROLL
+    for (size_t c = 0; c < (size_t)C; c++)
+        for (size_t b = 0; b < n_block; b++) {
+            const void *p = q + c * stride + b * 32;
+            const __m256i v = _mm256_loadu_si256(p);
+            u->x[c][b][0] = even_words(v);
+            u->x[c][b][1] = odd_words(v);
+        }
+}
+
+/* The rows of x behind these will be next: have a line of each near by then. */
+INLINE void fetch_next(const void *p, size_t stride, const int C) {
+    UNROLL
+    for (int c = 0; c < C; c++)
+        _mm_prefetch((const char *)p + (size_t)(c + C) * stride, _MM_HINT_T0);
 }
 
 /* C rows of x from c0 on against the chunk. */
 INLINE void tile(chunk *u, const kern_rows *x, uint32_t c0, const int C, const target *to,
-                 kern_link link) {
-    const size_t stride = x->block_stride;
-    const kern_block *in = x->block + c0 * stride + to->first_block;
-    for (int c = 0; c < C; c++) {
-        const int8_t *q = x->q + (c0 + (size_t)c) * x->q_stride + to->first_block * 32;
-        for (uint32_t b = 0; b < to->n_block; b++) widen(u->x[c] + b * 32, q + b * 32);
-        if (to->first_block == 0) memset(u->acc[c0 + (size_t)c], 0, sizeof u->acc[0]);
+                 const form f) {
+    const uint32_t b0 = to->first_block;
+    __m256(*acc)[2] = &u->acc[c0];
+    const char *q = (const char *)x->q + c0 * x->q_stride + b0 * 32;
+    inputs t = {q, x->q_stride, x->block + c0 * x->block_stride + b0, x->block_stride};
+    size_t step = 32;
+    if (f.bytes == BYTES_WIDE) {
+        widen_x(u, q, x->q_stride, to->n_block, C);
+        t.x = (const char *)u->x[0], t.stride = sizeof u->x[0], step = sizeof u->x[0][0];
     }
-    for (uint32_t b = 0; b < to->n_block; b++, in++) {
-        const pair_block *v = u->b[b];
-        if (link == LINK_16) {
-            add_link(u, v, c0, in, stride, b, 0, 0, PAIRS / 2, C);
-            add_link(u, v, c0, in, stride, b, 1, PAIRS / 2, PAIRS / 2, C);
-        } else add_link(u, v, c0, in, stride, b, 0, 0, PAIRS, C);
-        for (int c = 0; c < C && link != LINK_16 && link != LINK_32; c++) {
-            const kern_block *in_c = in + (size_t)c * stride;
-            float(*acc)[ROWS] = u->acc[c0 + (uint32_t)c];
-            if (link == LINK_32_OFFSET) add_offset(acc, v, 0, in_c->sum);
-            else {
-                add_offset(acc, v, 0, in_c->half_sum[0]);
-                add_offset(acc, v, 1, in_c->half_sum[1]);
-            }
-        }
+    if (b0 == 0) {
+        UNROLL
+        for (int c = 0; c < C; c++) acc[c][0] = acc[c][1] = _mm256_setzero_ps();
     }
-    for (int c = 0; c < C && to->last; c++)
-        for (int h = 0; h < 2; h++)
-            memcpy(to->y[h] + (c0 + (size_t)c) * to->y_stride, u->acc[c0 + (size_t)c][h],
-                   sizeof u->acc[0][0]);
+    for (uint32_t b = 0; b < to->n_block; b++, q += 32, t.x += step, t.in++) {
+        /* A line is two blocks of either. */
+        if (b % 2) fetch_next(t.in, x->block_stride * sizeof *t.in, C);
+        else fetch_next(q, x->q_stride, C);
+        tile_block(acc, u->b[b], u->wide[b][0], &t, C, f);
+    }
+    UNROLL
+    for (int c = 0; c < C; c++) UNROLL
+    for (int h = 0; h < 2; h++)
+        if (to->y[h]) _mm256_storeu_ps(to->y[h] + (c0 + (size_t)c) * to->y_stride, acc[c][h]);
 }
 
-static void run_chunk(chunk *u, const kern_rows *x, const target *to, kern_link link) {
-    uint32_t c = 0;
-    for (; c + TILE_X <= x->T; c += TILE_X) tile(u, x, c, TILE_X, to, link);
-    for (; c < x->T; c++) tile(u, x, c, 1, to, link);
+/* All rows of x against the unpacked chunk. */
+INLINE void run_chunk(chunk *u, const kern_rows *x, const target *to, const form f) {
+    if (f.bytes == BYTES_WIDE)
+        for (uint32_t b = 0; b < to->n_block; b++)
+            for (int h = 0; h < 2; h++)
+                for (int j = 0; j < 8; j++) {
+                    u->wide[b][h][2 * j] = even_words(u->b[b][h].w[j]);
+                    u->wide[b][h][2 * j + 1] = odd_words(u->b[b][h].w[j]);
+                }
+    const uint32_t most = tile_rows(f);
+    for (uint32_t c = 0, C; c < x->T; c += C) {
+        const uint32_t left = x->T - c, n_tile = (left + most - 1) / most;
+        C = (left + n_tile - 1) / n_tile; /* 5 rows are 3 and 2, not 4 and 1 */
+        if (C == 1) tile(u, x, c, 1, to, f);
+        else if (C == 2) tile(u, x, c, 2, to, f);
+        else if (C == 3) tile(u, x, c, 3, to, f);
+        else if (most > 3) tile(u, x, c, 4, to, f);
+    }
 }
 
-/* Up to MOST_X rows of x. */
-static void product_rows(float *y, size_t y_stride, const uint8_t *w, size_t stride, uint32_t n_row,
-                         const kern_rows *x, chunk *u, quant_type t) {
-    const kern_quant_type type = {kern_quant_of(t)->link, reader(t)};
-    const uint32_t n_block = x->n / 32, last = n_row - ROWS;
-    for (uint32_t i = 0; i < n_row; i += 2 * ROWS) {
+/* ---- Forms ---- */
+
+typedef void chunk_fn(chunk *u, const kern_rows *x, const target *to);
+
+/* Functions chunk_<name>: the bytes, the link, the power of two that is added to weights or -1. */
+#define FORMS(X)                                  \
+    X(u4, BYTES_4, LINK_32_OFFSET, -1)            \
+    X(u5, BYTES_5, LINK_32_OFFSET, -1)            \
+    X(up_0, BYTES_4, LINK_32, 0)                  \
+    X(up_4, BYTES_5, LINK_32, 4)                  \
+    X(up_4_halves, BYTES_5, LINK_16, 4)           \
+    X(up_5_halves, BYTES_6, LINK_16, 5)           \
+    X(factors, BYTES_FACTOR, LINK_32_OFFSETS, -1) \
+    X(factors_shift, BYTES_SHIFT, LINK_32, -1)    \
+    X(signed, BYTES_SIGNED, LINK_32, -1)          \
+    X(signed_halves, BYTES_SIGNED, LINK_16, -1)   \
+    X(wide, BYTES_WIDE, LINK_32, -1)              \
+    X(wide_halves, BYTES_WIDE, LINK_16, -1)
+#define X(name, bytes, link, up_bits)                                          \
+    static void chunk_##name(chunk *u, const kern_rows *x, const target *to) { \
+        run_chunk(u, x, to, (form){(bytes), (link), (up_bits)});               \
+    }
+FORMS(X)
+#undef X
+
+/* The form of a type; `few`: for few rows of x. */
+static chunk_fn *form_of(quant_type t, bool few) {
+    switch (t) {
+        case QUANT_Q4_1:
+        case QUANT_Q4_K:
+            return chunk_u4;
+        case QUANT_Q5_1:
+        case QUANT_Q5_K:
+            return chunk_u5;
+        case QUANT_TQ1_0:
+        case QUANT_TQ2_0:
+        case QUANT_Q1_0:
+        case QUANT_Q2_0:
+            return chunk_up_0;
+        case QUANT_Q5_0:
+        case QUANT_MXFP4:
+        case QUANT_IQ1_S:
+            return chunk_up_4;
+        case QUANT_IQ1_M:
+        case QUANT_NVFP4:
+            return chunk_up_4_halves;
+        case QUANT_Q6_K:
+            return chunk_up_5_halves;
+        case QUANT_Q2_K:
+            return chunk_factors;
+        case QUANT_Q3_K:
+            return chunk_factors_shift;
+        case QUANT_IQ2_XS:
+        case QUANT_IQ2_S:
+            return few ? chunk_signed_halves : chunk_wide_halves;
+        default:
+            return few ? chunk_signed : chunk_wide;
+    }
+}
+
+typedef struct method {
+    lane_unpack *unpack;
+    chunk_fn *run;
+} method;
+
+/* Up to MOST_X rows of x. What memory sees is not the streams of 16 rows but one: while some rows
+ * are used, the next are fetched from front to back. */
+static void product_rows(float *y, size_t y_stride, const lane_source *w, uint32_t n_row,
+                         const kern_rows *x, chunk *u, const method *m) {
+    const uint32_t n_block = x->n / 32, last = n_row - LANE_ROWS;
+    for (uint32_t i = 0; i < n_row; i += 2 * LANE_ROWS) {
+        lane_source s = *w;
+        s.ahead = w->w + (i + 2 * LANE_ROWS) * w->stride;
         /* The last groups overlap those before them. */
-        const uint32_t r[2] = {i < last ? i : last, i + ROWS < last ? i + ROWS : last};
-        target to = {.y = {y + r[0], y + r[1]}, .y_stride = y_stride};
-        for (; to.first_block < n_block; to.first_block += CHUNK_BLOCKS) {
-            to.n_block = n_block - to.first_block;
+        const uint32_t r[2] = {i < last ? i : last, i + LANE_ROWS < last ? i + LANE_ROWS : last};
+        for (uint32_t b = 0; b < n_block; b += CHUNK_BLOCKS) {
+            target to = {.y_stride = y_stride, .first_block = b, .n_block = n_block - b};
             if (to.n_block > CHUNK_BLOCKS) to.n_block = CHUNK_BLOCKS;
-            to.last = to.first_block + to.n_block == n_block;
-            for (uint32_t b = 0; b < to.n_block; b++)
-                for (int h = 0; h < 2; h++)
-                    read_rows(&u->b[b][h], w + r[h] * stride, stride, to.first_block + b,
-                              type.read);
-            run_chunk(u, x, &to, type.link);
+            for (int h = 0; h < 2; h++) {
+                to.y[h] = b + to.n_block == n_block ? y + r[h] : NULL;
+                s.w = w->w + r[h] * w->stride;
+                m->unpack(&u->b[0][h], &s, b, to.n_block);
+            }
+            m->run(u, x, &to);
         }
     }
 }
 
-static void product(float *y, size_t y_stride, const uint8_t *w, size_t stride, uint32_t n_row,
-                    const kern_rows *x, void *scratch, quant_type t) {
-    for (uint32_t i = 0; i < n_row && x->T <= FEW_X; i += ROWS) {
-        const uint32_t r = n_row - i < ROWS ? n_row - ROWS : i;
-        few_group(y + r, y_stride, w + r * stride, stride, x, reader(t), kern_quant_of(t)->link);
-    }
-    for (uint32_t c = 0; c < x->T && x->T > FEW_X; c += MOST_X) {
+static void product(float *y, size_t y_stride, const lane_source *w, uint32_t n_row,
+                    const kern_rows *x, void *scratch, const method *m) {
+    for (uint32_t c = 0; c < x->T; c += MOST_X) {
         kern_rows part = *x;
         part.q += c * x->q_stride;
         part.block += c * x->block_stride;
         part.T = x->T - c < MOST_X ? x->T - c : MOST_X;
-        product_rows(y + c * y_stride, y_stride, w, stride, n_row, &part, scratch, t);
+        product_rows(y + c * y_stride, y_stride, w, n_row, &part, scratch, m);
     }
 }
 
 /* Fewer rows than lanes: the specification does it. */
-#define X(type, stem)                                                                  \
-    void avx2_##stem(float *y, size_t y_stride, const uint8_t *w, size_t row_bytes,    \
-                     uint32_t n_row, const kern_rows *x, void *scratch) {              \
-        if (n_row < ROWS) scalar_##stem(y, y_stride, w, row_bytes, n_row, x, scratch); \
-        else product(y, y_stride, w, row_bytes, n_row, x, scratch, QUANT_##type);      \
+#define X(type, stem)                                                                       \
+    void avx2_##stem(float *y, size_t y_stride, const uint8_t *w, size_t row_bytes,         \
+                     uint32_t n_row, const kern_rows *x, void *scratch) {                   \
+        const lane_source s = {.w = w, .stride = row_bytes};                                \
+        const method m = {lanes8_##stem, form_of(QUANT_##type, x->T <= FEW_X)};             \
+        if (n_row < LANE_ROWS) scalar_##stem(y, y_stride, w, row_bytes, n_row, x, scratch); \
+        else product(y, y_stride, &s, n_row, x, scratch, &m);                               \
     }
 KERN_QUANT_OTHERS(X)
 #undef X

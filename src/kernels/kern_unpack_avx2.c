@@ -1,0 +1,714 @@
+/* kern_unpack_avx2.c - weights of every type into lanes, see kern_unpack_avx2.h. What the bytes
+ * mean is drawn in quant/block.h and written plainly in kern_scalar_quant.c.
+ *
+ * The usual way: 16 bytes of 8 rows are turned so that a register holds one 32-bit word of every
+ * row, and the fields of blocks are cut out of these registers for 8 rows at once. Types whose
+ * weights are looked up eight or four at a time are read row by row into a small square, which is
+ * then turned the same way. */
+#if defined(__x86_64__)
+#include "kernels/kern_unpack_avx2.h"
+
+#include <string.h>
+
+#include "kernels/kern_unroll.h"
+#include "quant/block.h"
+#include "quant/quant_iq_tables.h"
+
+enum { ROWS = LANE_ROWS };
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* ---- Bringing rows into lanes ---- */
+
+INLINE __m128i load16(const void *p) { return _mm_loadu_si128(p); }
+
+/* 16 bytes of 8 rows: register j gets word j of every row, row r in lane r. */
+INLINE void turn(const uint8_t *p, size_t stride, __m256i out[4]) {
+    __m256i a[4];
+    UNROLL
+    for (size_t i = 0; i < 4; i++)
+        a[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(p + i * stride)),
+                                       load16(p + (i + 4) * stride), 1);
+    const __m256i lo0 = _mm256_unpacklo_epi32(a[0], a[1]), hi0 = _mm256_unpackhi_epi32(a[0], a[1]);
+    const __m256i lo1 = _mm256_unpacklo_epi32(a[2], a[3]), hi1 = _mm256_unpackhi_epi32(a[2], a[3]);
+    out[0] = _mm256_unpacklo_epi64(lo0, lo1);
+    out[1] = _mm256_unpackhi_epi64(lo0, lo1);
+    out[2] = _mm256_unpacklo_epi64(hi0, hi1);
+    out[3] = _mm256_unpackhi_epi64(hi0, hi1);
+}
+
+INLINE int word_at(const void *p) {
+    int v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE short half_at(const void *p) {
+    short v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* The four bytes at `p` of 8 rows, and the byte there, without sign. */
+INLINE __m256i words_of_rows(const uint8_t *p, size_t s) {
+    return _mm256_setr_epi32(word_at(p), word_at(p + s), word_at(p + 2 * s), word_at(p + 3 * s),
+                             word_at(p + 4 * s), word_at(p + 5 * s), word_at(p + 6 * s),
+                             word_at(p + 7 * s));
+}
+
+INLINE __m256i bytes_of_rows(const uint8_t *p, size_t s) {
+    return _mm256_setr_epi32(p[0], p[s], p[2 * s], p[3 * s], p[4 * s], p[5 * s], p[6 * s],
+                             p[7 * s]);
+}
+
+/* The half-precision number at `p` of 8 rows. */
+INLINE __m256 halves_of_rows(const uint8_t *p, size_t s) {
+    return _mm256_cvtph_ps(_mm_setr_epi16(
+        half_at(p), half_at(p + s), half_at(p + 2 * s), half_at(p + 3 * s), half_at(p + 4 * s),
+        half_at(p + 5 * s), half_at(p + 6 * s), half_at(p + 7 * s)));
+}
+
+/* The half-precision number in the low, or the high, 16 bits of each lane. */
+INLINE __m256 halves_of_lanes(__m256i v) {
+    const __m128i lo = _mm256_castsi256_si128(v), hi = _mm256_extracti128_si256(v, 1);
+    return _mm256_cvtph_ps(_mm_packus_epi32(lo, hi));
+}
+INLINE __m256 low_half(__m256i v) {
+    return halves_of_lanes(_mm256_and_si256(v, _mm256_set1_epi32(0xffff)));
+}
+INLINE __m256 high_half(__m256i v) { return halves_of_lanes(_mm256_srli_epi32(v, 16)); }
+
+/* Bring n bytes of what is needed later into the near cache. */
+INLINE void fetch(lane_source *s, size_t n) {
+    enum { LINE = 64 };
+    for (size_t i = 0; i < n; i += LINE) _mm_prefetch((const char *)s->ahead + i, _MM_HINT_T0);
+    s->ahead += n;
+}
+
+/* ---- Fields ---- */
+
+/* Bits of bytes, or of wider fields; none of them may be cut by the end of the byte. */
+INLINE __m256i bits(__m256i v, const int shift, int mask) {
+    const __m256i moved = shift ? _mm256_srli_epi32(v, shift) : v;
+    return _mm256_and_si256(moved, _mm256_set1_epi8((char)mask));
+}
+
+/* a | (b & mask) */
+INLINE __m256i or_masked(__m256i a, __m256i b, int mask) {
+    return _mm256_or_si256(a, _mm256_and_si256(b, _mm256_set1_epi8((char)mask)));
+}
+
+INLINE __m256 negated(__m256 v) { return _mm256_xor_ps(v, _mm256_set1_ps(-0.0f)); }
+
+/* Byte i of each lane as a float, and as a signed one. */
+INLINE __m256 byte_float(__m256i v, const int i) {
+    const __m256i b = _mm256_and_si256(_mm256_srli_epi32(v, 8 * i), _mm256_set1_epi32(255));
+    return _mm256_cvtepi32_ps(b);
+}
+INLINE __m256 signed_byte_float(__m256i v, const int i) {
+    return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 24 - 8 * i), 24));
+}
+
+/* Byte i of each lane in all its bytes, or in both its 16-bit halves. */
+INLINE __m256i repeat_byte(__m256i v, const int i) {
+    const __m256i lane =
+        _mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
+    return _mm256_shuffle_epi8(v, _mm256_add_epi8(lane, _mm256_set1_epi8((char)i)));
+}
+INLINE __m256i repeat_byte_16(__m256i v, const int i) {
+    return _mm256_and_si256(repeat_byte(v, i), _mm256_set1_epi16(255));
+}
+
+/* Bits 4j .. 4j+3 of each lane, one for each byte: `value` or 0. */
+INLINE __m256i four_bits(__m256i v, const int j, int value) {
+    const __m256i bit = _mm256_set1_epi32(j % 2 ? (int)0x80402010 : 0x08040201);
+    const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(repeat_byte(v, j / 2), bit), bit);
+    return _mm256_and_si256(set, _mm256_set1_epi8((char)value));
+}
+
+/* Bytes 0..15 of a table by bytes below 16. */
+INLINE __m256i look_up(const int8_t table[16], __m256i nibbles) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(load16(table)), nibbles);
+}
+
+/* 32 nibbles of 8 rows: the low ones of 16 bytes, then the high ones. */
+INLINE void turn_nibbles(__m256i w[8], const uint8_t *p, size_t stride) {
+    __m256i d[4];
+    turn(p, stride, d);
+    UNROLL
+    for (int j = 0; j < 4; j++) {
+        w[j] = bits(d[j], 0, 15);
+        w[4 + j] = bits(d[j], 4, 15);
+    }
+}
+
+INLINE void turn_levels(__m256i w[8], const uint8_t *p, size_t stride, const int8_t level[16]) {
+    turn_nibbles(w, p, stride);
+    UNROLL
+    for (int j = 0; j < 8; j++) w[j] = look_up(level, w[j]);
+}
+
+INLINE void add_fifth_bits(__m256i w[8], __m256i high) {
+    UNROLL
+    for (int j = 0; j < 8; j++) w[j] = _mm256_or_si256(w[j], four_bits(high, j, 16));
+}
+
+/* ---- 32 values ---- */
+
+/* A function over blocks that are stored one by one: `body` reads the one at p into *out. */
+#define BLOCKS(stem, body)                                                            \
+    void lanes8_##stem(lane_block *out, lane_source *s, uint32_t first, uint32_t n) { \
+        const size_t stride = s->stride;                                              \
+        const uint8_t *p = s->w + first * sizeof(block_##stem);                       \
+        for (uint32_t b = 0; b < n; b++, p += sizeof(block_##stem), out += 2) {       \
+            fetch(s, ROWS * sizeof(block_##stem));                                    \
+            body                                                                      \
+        }                                                                             \
+    }
+#define FIELD(stem, member) (p + offsetof(block_##stem, member))
+
+BLOCKS(q4_1, {
+    const __m256i head = words_of_rows(p, stride);
+    out->scale[0] = low_half(head);
+    out->offset[0] = high_half(head);
+    turn_nibbles(out->w, FIELD(q4_1, q), stride);
+})
+
+BLOCKS(q5_0, {
+    out->scale[0] = halves_of_rows(p, stride);
+    turn_nibbles(out->w, FIELD(q5_0, q), stride);
+    add_fifth_bits(out->w, words_of_rows(FIELD(q5_0, high), stride));
+})
+
+BLOCKS(q5_1, {
+    const __m256i head = words_of_rows(p, stride);
+    out->scale[0] = low_half(head);
+    out->offset[0] = high_half(head);
+    turn_nibbles(out->w, FIELD(q5_1, q), stride);
+    add_fifth_bits(out->w, words_of_rows(FIELD(q5_1, high), stride));
+})
+
+BLOCKS(q8_1, {
+    out->scale[0] = halves_of_rows(p, stride);
+    turn(FIELD(q8_1, q), stride, out->w);
+    turn(FIELD(q8_1, q) + 16, stride, out->w + 4);
+})
+
+BLOCKS(iq4_nl, {
+    out->scale[0] = halves_of_rows(p, stride);
+    turn_levels(out->w, FIELD(iq4_nl, q), stride, quant_iq4_level);
+})
+
+/* Twice the fp4 numbers, plus 16. */
+static const int8_t fp4_up[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
+
+/* 2^(e - 128): subnormal for e = 0 and 1, else an exponent of e - 1. */
+INLINE __m256 mxfp4_half_scale(__m256i e) {
+    const __m256i one = _mm256_set1_epi32(1);
+    const __m256i tiny = _mm256_sllv_epi32(_mm256_set1_epi32(0x200000), e);
+    const __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, one), 23);
+    return _mm256_castsi256_ps(_mm256_blendv_epi8(tiny, normal, _mm256_cmpgt_epi32(e, one)));
+}
+
+BLOCKS(mxfp4, {
+    out->scale[0] = mxfp4_half_scale(bytes_of_rows(p, stride));
+    turn_levels(out->w, FIELD(mxfp4, q), stride, fp4_up);
+})
+
+/* Half of an E4M3 scale in byte i: its bits without the sign, in the place of a half-precision
+ * number's, are 2^-8 of it. 0x7f is 0. */
+INLINE __m256 nvfp4_half_scale(__m256i v, const int i) {
+    const __m256i byte = _mm256_and_si256(_mm256_srli_epi32(v, 8 * i), _mm256_set1_epi32(255));
+    const __m256i bad = _mm256_cmpeq_epi32(byte, _mm256_set1_epi32(127));
+    const __m256i half = _mm256_slli_epi32(_mm256_and_si256(byte, _mm256_set1_epi32(127)), 7);
+    return _mm256_mul_ps(low_half(_mm256_andnot_si256(bad, half)), _mm256_set1_ps(128.0f));
+}
+
+void lanes8_nvfp4(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 2 * sizeof(block_nvfp4);
+    for (uint32_t b = 0; b < n; b += 2, p += sizeof(block_nvfp4)) {
+        fetch(s, ROWS * sizeof(block_nvfp4));
+        const __m256i head = words_of_rows(p, s->stride);
+        UNROLL
+        for (int i = 0; i < 2; i++, out += 2) {
+            __m256i d[4];
+            turn(FIELD(nvfp4, q) + 16 * (size_t)i, s->stride, d);
+            UNROLL
+            for (int h = 0; h < 2; h++) {
+                out->scale[h] = nvfp4_half_scale(head, 2 * i + h);
+                UNROLL
+                for (int j = 0; j < 2; j++) {
+                    out->w[4 * h + j] = look_up(fp4_up, bits(d[2 * h + j], 0, 15));
+                    out->w[4 * h + 2 + j] = look_up(fp4_up, bits(d[2 * h + j], 4, 15));
+                }
+            }
+        }
+    }
+}
+
+/* ---- K formats ---- */
+
+/* Scales and minimums of 8 rows of Q4_K or Q5_K, whose blocks begin at p, for 8 blocks. */
+INLINE void scales_q4_k(lane_block *out, const uint8_t *p, size_t stride) {
+    __m256i head[4], scale[2], minimum[2];
+    turn(p, stride, head); /* d and min, then the 12 bytes */
+    const __m256 d = low_half(head[0]), min = negated(high_half(head[0]));
+    scale[0] = bits(head[1], 0, 63);
+    minimum[0] = bits(head[2], 0, 63);
+    scale[1] = or_masked(bits(head[3], 0, 15), _mm256_srli_epi16(head[1], 2), 48);
+    minimum[1] = or_masked(bits(head[3], 4, 15), _mm256_srli_epi16(head[2], 2), 48);
+    UNROLL
+    for (int b = 0; b < 8; b++) {
+        out[2 * b].scale[0] = _mm256_mul_ps(d, byte_float(scale[b / 4], b % 4));
+        out[2 * b].offset[0] = _mm256_mul_ps(min, byte_float(minimum[b / 4], b % 4));
+    }
+}
+
+void lanes8_q4_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 8 * sizeof(block_q4_k);
+    for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q4_k), out += 16) {
+        scales_q4_k(out, p, s->stride);
+        for (size_t k = 0; k < 8; k++) { /* 16 bytes: half of two blocks */
+            lane_block *o = out + k / 2 * 4;
+            __m256i d[4];
+            fetch(s, ROWS * sizeof(block_q4_k) / 8);
+            turn(FIELD(q4_k, q) + 16 * k, s->stride, d);
+            UNROLL
+            for (size_t j = 0; j < 4; j++) {
+                o[0].w[k % 2 * 4 + j] = bits(d[j], 0, 15);
+                o[2].w[k % 2 * 4 + j] = bits(d[j], 4, 15);
+            }
+        }
+    }
+}
+
+void lanes8_q5_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 8 * sizeof(block_q5_k);
+    for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q5_k), out += 16) {
+        scales_q4_k(out, p, s->stride);
+        for (size_t h = 0; h < 2; h++) { /* which half of each block */
+            __m256i high[4];
+            turn(FIELD(q5_k, high) + 16 * h, s->stride, high);
+            for (size_t k = 0; k < 4; k++) {
+                __m256i d[4];
+                fetch(s, ROWS * sizeof(block_q5_k) / 8);
+                turn(FIELD(q5_k, q) + 32 * k + 16 * h, s->stride, d);
+                UNROLL
+                for (size_t j = 0; j < 4; j++) {
+                    /* The fifth bits of these two blocks are the lowest that are left. */
+                    out[4 * k].w[4 * h + j] =
+                        or_masked(bits(d[j], 0, 15), _mm256_slli_epi16(high[j], 4), 16);
+                    out[4 * k + 2].w[4 * h + j] =
+                        or_masked(bits(d[j], 4, 15), _mm256_slli_epi16(high[j], 3), 16);
+                    high[j] = _mm256_srli_epi16(high[j], 2);
+                }
+            }
+        }
+    }
+}
+
+/* 16 bytes of low bits are half h of two blocks; `high` loses the bits that are used. */
+INLINE void put_q6_k(lane_block *first, lane_block *second, const uint8_t *low, size_t stride,
+                     __m256i high[4], const size_t h) {
+    __m256i d[4];
+    turn(low, stride, d);
+    UNROLL
+    for (size_t j = 0; j < 4; j++) {
+        first->w[4 * h + j] = or_masked(bits(d[j], 0, 15), _mm256_slli_epi16(high[j], 4), 48);
+        second->w[4 * h + j] = or_masked(bits(d[j], 4, 15), high[j], 48);
+        high[j] = _mm256_srli_epi16(high[j], 2);
+    }
+}
+
+void lanes8_q6_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 8 * sizeof(block_q6_k);
+    for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q6_k), out += 16) {
+        __m256i scale[4], high[4];
+        const __m256 d = halves_of_rows(FIELD(q6_k, d), s->stride);
+        turn(FIELD(q6_k, scale), s->stride, scale);
+        UNROLL
+        for (int i = 0; i < 16; i++)
+            out[i / 2 * 2].scale[i % 2] = _mm256_mul_ps(d, signed_byte_float(scale[i / 4], i % 4));
+        for (size_t i = 0; i < 4; i++) {
+            const size_t half = i / 2, h = i % 2; /* of the 256, of each block */
+            lane_block *o = out + 8 * half;
+            turn(FIELD(q6_k, high) + 32 * half + 16 * h, s->stride, high);
+            for (size_t k = 0; k < 2; k++) { /* blocks k and k + 2 of this half */
+                fetch(s, (ROWS * sizeof(block_q6_k) + 7) / 8);
+                put_q6_k(&o[2 * k], &o[2 * k + 4], FIELD(q6_k, low) + 64 * half + 32 * k + 16 * h,
+                         s->stride, high, h);
+            }
+        }
+    }
+}
+
+void lanes8_q2_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 8 * sizeof(block_q2_k);
+    for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q2_k), out += 16) {
+        __m256i head[4];
+        const __m256i ends = words_of_rows(FIELD(q2_k, d), s->stride);
+        const __m256 d = low_half(ends), min = negated(high_half(ends));
+        turn(FIELD(q2_k, scale), s->stride, head);
+        UNROLL
+        for (int i = 0; i < 16; i++) {
+            lane_block *o = out + i / 2 * 2;
+            o->factor[i % 2] = repeat_byte_16(bits(head[i / 4], 0, 15), i % 4);
+            o->offset[i % 2] = _mm256_mul_ps(min, byte_float(bits(head[i / 4], 4, 15), i % 4));
+            o->scale[0] = d;
+        }
+        for (size_t k = 0; k < 4; k++) { /* 16 bytes: half of four blocks */
+            lane_block *o = out + k / 2 * 8;
+            __m256i q[4];
+            fetch(s, (ROWS * sizeof(block_q2_k) + 3) / 4);
+            turn(FIELD(q2_k, q) + 16 * k, s->stride, q);
+            UNROLL
+            for (int i = 0; i < 4; i++) UNROLL
+            for (size_t j = 0; j < 4; j++) o[2 * i].w[k % 2 * 4 + j] = bits(q[j], 2 * i, 3);
+        }
+    }
+}
+
+/* The sixteen scales of Q3_K as bytes 0..63, scale s in byte s % 4 of scale[s / 4]; returns d. */
+INLINE __m256 scales_q3_k(const uint8_t *p, size_t stride, __m256i scale[4]) {
+    __m256i v[4], word[3];
+    turn(p + sizeof(block_q3_k) - 16, stride, v); /* the 12 bytes are bytes 2..13 of these */
+    UNROLL
+    for (int i = 0; i < 3; i++)
+        word[i] = _mm256_or_si256(_mm256_srli_epi32(v[i], 16), _mm256_slli_epi32(v[i + 1], 16));
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        scale[i] = or_masked(bits(word[i % 2], i / 2 * 4, 15),
+                             _mm256_slli_epi16(bits(word[2], 2 * i, 3), 4), 48);
+    return high_half(v[3]);
+}
+
+/* Minus (q - 4) * (scale - 32) is q * (32 - scale) + 4 * (scale - 32). */
+INLINE void factors_q3_k(lane_block *out, const __m256i scale[4], __m256 d) {
+    const __m256i most = _mm256_set1_epi16(32);
+    UNROLL
+    for (int b = 0; b < 8; b++, out += 2) {
+        const __m256i s0 = repeat_byte_16(scale[b / 2], b % 2 * 2);
+        const __m256i s1 = repeat_byte_16(scale[b / 2], b % 2 * 2 + 1);
+        out->scale[0] = d;
+        out->factor[0] = _mm256_sub_epi16(most, s0);
+        out->factor[1] = _mm256_sub_epi16(most, s1);
+        const __m256i both = _mm256_blend_epi16(s0, s1, 0xaa);
+        out->shift = _mm256_slli_epi16(_mm256_sub_epi16(both, most), 2);
+    }
+}
+
+void lanes8_q3_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 8 * sizeof(block_q3_k);
+    for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q3_k), out += 16) {
+        __m256i scale[4], high[4], q[4];
+        const __m256 d = negated(scales_q3_k(p, s->stride, scale));
+        factors_q3_k(out, scale, d);
+        for (size_t h = 0; h < 2; h++) { /* which half of each block */
+            turn(FIELD(q3_k, high) + 16 * h, s->stride, high);
+            for (size_t half = 0; half < 2; half++) {
+                fetch(s, (ROWS * sizeof(block_q3_k) + 3) / 4);
+                turn(FIELD(q3_k, q) + 32 * half + 16 * h, s->stride, q);
+                UNROLL
+                for (size_t i = 0; i < 4; i++) UNROLL
+                for (size_t j = 0; j < 4; j++) {
+                    const __m256i top = _mm256_slli_epi16(bits(high[j], 0, 1), 2);
+                    out[8 * half + 2 * i].w[4 * h + j] =
+                        _mm256_or_si256(bits(q[j], 2 * (int)i, 3), top);
+                    high[j] = _mm256_srli_epi16(high[j], 1);
+                }
+            }
+        }
+    }
+}
+
+void lanes8_iq4_xs(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 8 * sizeof(block_iq4_xs);
+    for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_iq4_xs), out += 16) {
+        __m256i head[4];
+        turn(p, s->stride, head);
+        const __m256 d = low_half(head[0]);
+        __m256i low = head[1], high = _mm256_srli_epi32(head[0], 16);
+        for (size_t i = 0; i < 8; i++) {
+            fetch(s, ROWS * sizeof(block_iq4_xs) / 8);
+            const __m256i four = _mm256_and_si256(low, _mm256_set1_epi32(15));
+            const __m256i two = _mm256_and_si256(high, _mm256_set1_epi32(3));
+            const __m256i scale = _mm256_sub_epi32(_mm256_or_si256(four, _mm256_slli_epi32(two, 4)),
+                                                   _mm256_set1_epi32(32));
+            out[2 * i].scale[0] = _mm256_mul_ps(d, _mm256_cvtepi32_ps(scale));
+            low = _mm256_srli_epi32(low, 4);
+            high = _mm256_srli_epi32(high, 2);
+            turn_levels(out[2 * i].w, FIELD(iq4_xs, q) + 16 * i, s->stride, quant_iq4_level);
+        }
+    }
+}
+
+/* ---- Few levels ---- */
+
+void lanes8_tq2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 8 * sizeof(block_tq2_0);
+    for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_tq2_0), out += 16) {
+        const __m256 d = halves_of_rows(FIELD(tq2_0, d), s->stride);
+        for (size_t k = 0; k < 4; k++) { /* 16 bytes: half of four blocks */
+            lane_block *o = out + k / 2 * 8;
+            __m256i q[4];
+            fetch(s, (ROWS * sizeof(block_tq2_0) + 3) / 4);
+            turn(FIELD(tq2_0, q) + 16 * k, s->stride, q);
+            UNROLL
+            for (int i = 0; i < 4; i++) {
+                o[2 * i].scale[0] = d;
+                UNROLL
+                for (size_t j = 0; j < 4; j++) o[2 * i].w[k % 2 * 4 + j] = bits(q[j], 2 * i, 3);
+            }
+        }
+    }
+}
+
+/* The first base-3 digit of bytes that are fractions of 256; the fraction loses it. */
+INLINE __m256i next_digit(__m256i *v) {
+    const __m256i third = _mm256_set1_epi8(86), two_thirds = _mm256_set1_epi8((char)171);
+    const __m256i a = _mm256_cmpeq_epi8(_mm256_max_epu8(*v, third), *v);
+    const __m256i b = _mm256_cmpeq_epi8(_mm256_max_epu8(*v, two_thirds), *v);
+    *v = _mm256_add_epi8(*v, _mm256_add_epi8(*v, *v));
+    return _mm256_abs_epi8(_mm256_add_epi8(a, b));
+}
+
+void lanes8_tq1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 8 * sizeof(block_tq1_0);
+    for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_tq1_0), out += 16) {
+        __m256i q[12];
+        fetch(s, ROWS * sizeof(block_tq1_0));
+        const __m256 d = halves_of_rows(FIELD(tq1_0, d), s->stride);
+        __m256i last = words_of_rows(FIELD(tq1_0, last), s->stride);
+        for (size_t i = 0; i < 3; i++) turn(p + 16 * i, s->stride, q + 4 * i);
+        for (size_t i = 0; i < 8; i++) {
+            out[2 * i].scale[0] = d;
+            UNROLL
+            for (int j = 0; j < 8; j++) {
+                __m256i *from = i < 5 ? &q[j] : i < 7 || j < 4 ? &q[8 + j % 4] : &last;
+                out[2 * i].w[j] = next_digit(from);
+            }
+        }
+    }
+}
+
+void lanes8_q1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const uint8_t *p = s->w + first / 4 * sizeof(block_q1_0);
+    for (uint32_t b = 0; b < n; b += 4, p += sizeof(block_q1_0)) {
+        __m256i q[4];
+        fetch(s, ROWS * sizeof(block_q1_0));
+        const __m256 d = halves_of_rows(p, s->stride);
+        turn(FIELD(q1_0, q), s->stride, q);
+        for (size_t i = 0; i < 4; i++, out += 2) {
+            out->scale[0] = d;
+            UNROLL
+            for (int j = 0; j < 8; j++) out->w[j] = four_bits(q[i], j, 2);
+        }
+    }
+}
+
+void lanes8_q2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    const __m256i low = _mm256_set1_epi32(255);
+    const uint8_t *p = s->w + first / 2 * sizeof(block_q2_0);
+    for (uint32_t b = 0; b < n; b += 2, p += sizeof(block_q2_0)) {
+        __m256i q[4];
+        fetch(s, ROWS * sizeof(block_q2_0));
+        const __m256 d = halves_of_rows(p, s->stride);
+        turn(FIELD(q2_0, q), s->stride, q);
+        for (size_t i = 0; i < 2; i++, out += 2) {
+            out->scale[0] = d;
+            UNROLL
+            for (size_t j = 0; j < 8; j++) {
+                /* Bits 2k of a byte go to bits 8k of the lane. */
+                __m256i v = _mm256_srli_epi32(q[2 * i + j / 4], (int)(j % 4 * 8));
+                v = _mm256_and_si256(v, low);
+                v = _mm256_or_si256(v, _mm256_slli_epi32(v, 12));
+                v = _mm256_or_si256(v, _mm256_slli_epi32(v, 6));
+                out->w[j] = _mm256_and_si256(v, _mm256_set1_epi8(3));
+            }
+        }
+    }
+}
+
+/* ---- Codebooks ---- */
+
+/* 32 weights of 8 rows, row by row, and their scales. */
+typedef struct square {
+    uint8_t w[ROWS][32];
+    float scale[2][ROWS];
+} square;
+
+/* Bits of a number, each in all bits of a byte. */
+INLINE __m256i spread_bits(uint32_t b) {
+    const __m256i byte = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
+                                          2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
+    const __m256i v = _mm256_shuffle_epi8(_mm256_set1_epi32((int)b), byte);
+    return _mm256_cmpeq_epi8(_mm256_and_si256(v, bit), bit);
+}
+
+INLINE __m256i four_eights(uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
+    return _mm256_set_epi64x((long long)d, (long long)c, (long long)b, (long long)a);
+}
+
+INLINE void store32(uint8_t *w, __m256i v) { _mm256_storeu_si256((__m256i *)(void *)w, v); }
+
+/* Absolute values with 32 signs. */
+INLINE void put_points(uint8_t *w, __m256i v, uint32_t signs) {
+    const __m256i minus = spread_bits(signs);
+    store32(w, _mm256_sub_epi8(_mm256_xor_si256(v, minus), minus));
+}
+
+/* The signs of 32 weights from four times seven bits. */
+INLINE uint32_t four_signs(uint32_t s) {
+    return quant_iq_signs(s & 127) | quant_iq_signs(s >> 7 & 127) << 8 |
+           quant_iq_signs(s >> 14 & 127) << 16 | quant_iq_signs(s >> 21 & 127) << 24;
+}
+
+INLINE uint64_t two_fours(uint32_t first, uint32_t second) {
+    return first | (uint64_t)second << 32;
+}
+
+INLINE int nibble(const uint8_t *p, size_t i) { return p[i / 2] >> i % 2 * 4 & 15; }
+
+/* Block i of a stored block of 256, for row r of the square. */
+typedef void square_row(square *q, size_t r, const uint8_t *stored, size_t i, float d);
+
+INLINE void row_iq2_xxs(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
+    const block_iq2_xxs *b = (const block_iq2_xxs *)(const void *)stored;
+    const uint8_t *point = b->part[i].point;
+    const uint64_t *grid = quant_iq2_xxs_grid;
+    const uint32_t s = b->part[i].sign_scale;
+    q->scale[0][r] = d * (0.5f + (float)(s >> 28)) * 0.25f;
+    put_points(q->w[r], four_eights(grid[point[0]], grid[point[1]], grid[point[2]], grid[point[3]]),
+               four_signs(s));
+}
+
+INLINE void row_iq2_xs(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
+    const block_iq2_xs *b = (const block_iq2_xs *)(const void *)stored;
+    const uint64_t *grid = quant_iq2_xs_grid;
+    uint32_t v[4];
+    for (size_t g = 0; g < 4; g++) v[g] = b->q[4 * i + g];
+    for (size_t h = 0; h < 2; h++)
+        q->scale[h][r] = d * (0.5f + (float)nibble(b->scale, 2 * i + h)) * 0.25f;
+    put_points(q->w[r],
+               four_eights(grid[v[0] & 511], grid[v[1] & 511], grid[v[2] & 511], grid[v[3] & 511]),
+               quant_iq_signs(v[0] >> 9) | quant_iq_signs(v[1] >> 9) << 8 |
+                   quant_iq_signs(v[2] >> 9) << 16 | quant_iq_signs(v[3] >> 9) << 24);
+}
+
+INLINE void row_iq2_s(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
+    const block_iq2_s *b = (const block_iq2_s *)(const void *)stored;
+    const uint8_t *point = b->point + 4 * i;
+    const uint64_t *grid = quant_iq2_s_grid;
+    const uint32_t high = b->high[i];
+    for (size_t h = 0; h < 2; h++)
+        q->scale[h][r] = d * (0.5f + (float)nibble(b->scale, 2 * i + h)) * 0.25f;
+    put_points(
+        q->w[r],
+        four_eights(grid[point[0] | (high & 3) << 8], grid[point[1] | (high >> 2 & 3) << 8],
+                    grid[point[2] | (high >> 4 & 3) << 8], grid[point[3] | (high >> 6 & 3) << 8]),
+        (uint32_t)word_at(b->sign + 4 * i));
+}
+
+INLINE void row_iq3_xxs(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
+    const block_iq3_xxs *b = (const block_iq3_xxs *)(const void *)stored;
+    const uint8_t *point = b->point + 8 * i;
+    const uint32_t *grid = quant_iq3_xxs_grid;
+    const uint32_t s = b->sign_scale[i];
+    uint32_t p[8];
+    for (size_t k = 0; k < 8; k++) p[k] = grid[point[k]];
+    q->scale[0][r] = d * (0.5f + (float)(s >> 28)) * 0.5f;
+    put_points(q->w[r],
+               four_eights(two_fours(p[0], p[1]), two_fours(p[2], p[3]), two_fours(p[4], p[5]),
+                           two_fours(p[6], p[7])),
+               four_signs(s));
+}
+
+INLINE void row_iq3_s(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
+    const block_iq3_s *b = (const block_iq3_s *)(const void *)stored;
+    const uint32_t high = b->high[i];
+    uint32_t p[8];
+    for (size_t k = 0; k < 8; k++)
+        p[k] = quant_iq3_s_grid[b->point[8 * i + k] | (high >> k & 1) << 8];
+    q->scale[0][r] = d * (float)(1 + 2 * nibble(b->scale, i));
+    put_points(q->w[r],
+               four_eights(two_fours(p[0], p[1]), two_fours(p[2], p[3]), two_fours(p[4], p[5]),
+                           two_fours(p[6], p[7])),
+               (uint32_t)word_at(b->sign + 4 * i));
+}
+
+/* -1, 0, 1 times 8, minus 1 where `minus` says so, else plus 1, and 16 more. */
+INLINE void put_shifted(uint8_t *w, __m256i v, uint32_t minus) {
+    const __m256i two = _mm256_add_epi8(v, v), four = _mm256_add_epi8(two, two);
+    const __m256i less = _mm256_and_si256(spread_bits(minus), _mm256_set1_epi8(2));
+    const __m256i more = _mm256_sub_epi8(_mm256_set1_epi8(17), less);
+    store32(w, _mm256_add_epi8(_mm256_add_epi8(four, four), more));
+}
+
+INLINE void row_iq1_s(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
+    const block_iq1_s *b = (const block_iq1_s *)(const void *)stored;
+    const uint8_t *point = b->point + 4 * i;
+    const uint64_t *grid = quant_iq1_grid;
+    const uint32_t h = b->high[i];
+    q->scale[0][r] = d * (float)(2 * (h >> 12 & 7) + 1) * 0.125f;
+    put_shifted(q->w[r],
+                four_eights(grid[point[0] | (h & 7) << 8], grid[point[1] | (h >> 3 & 7) << 8],
+                            grid[point[2] | (h >> 6 & 7) << 8], grid[point[3] | (h >> 9 & 7) << 8]),
+                h & 0x8000 ? 0xffffffffu : 0);
+}
+
+INLINE void row_iq1_m(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
+    const block_iq1_m *b = (const block_iq1_m *)(const void *)stored;
+    uint64_t p[4];
+    uint32_t minus = 0;
+    for (size_t g = 0; g < 4; g++) {
+        const uint32_t h = (uint32_t)nibble(b->high, 4 * i + g);
+        p[g] = quant_iq1_grid[b->point[4 * i + g] | (h & 7) << 8];
+        if (h & 8) minus |= 255u << 8 * g;
+    }
+    for (size_t h = 0; h < 2; h++) {
+        const int s = b->scale[i / 2] >> ((2 * i + h) % 4 * 3) & 7;
+        q->scale[h][r] = d * (float)(2 * s + 1) * 0.125f;
+    }
+    put_shifted(q->w[r], four_eights(p[0], p[1], p[2], p[3]), minus);
+}
+
+/* The scale of a stored block: in front, but for IQ1_M in the high bits of its four words. */
+INLINE float block_scale(const uint8_t *stored, bool spread) {
+    uint16_t v[4];
+    memcpy(v, stored + (spread ? offsetof(block_iq1_m, scale) : 0), spread ? sizeof v : sizeof *v);
+    if (!spread) return _cvtsh_ss(v[0]);
+    const int d = v[0] >> 12 | v[1] >> 12 << 4 | v[2] >> 12 << 8 | v[3] >> 12 << 12;
+    return _cvtsh_ss((uint16_t)d);
+}
+
+INLINE void squares(lane_block *out, lane_source *s, uint32_t first, uint32_t n, const size_t bytes,
+                    square_row *row, const bool spread, const bool two_scales) {
+    square q;
+    float d[ROWS];
+    const uint8_t *p = s->w + first / 8 * bytes;
+    for (uint32_t b = 0; b < n; b += 8, p += bytes) {
+        for (size_t r = 0; r < ROWS; r++) d[r] = block_scale(p + r * s->stride, spread);
+        for (size_t i = 0; i < 8; i++, out += 2) {
+            fetch(s, (ROWS * bytes + 7) / 8);
+            for (size_t r = 0; r < ROWS; r++) row(&q, r, p + r * s->stride, i, d[r]);
+            turn(q.w[0], sizeof q.w[0], out->w);
+            turn(q.w[0] + 16, sizeof q.w[0], out->w + 4);
+            out->scale[0] = _mm256_loadu_ps(q.scale[0]);
+            if (two_scales) out->scale[1] = _mm256_loadu_ps(q.scale[1]);
+        }
+    }
+}
+
+#define SQUARES(stem, spread, two_scales)                                                    \
+    void lanes8_##stem(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {        \
+        squares(out, s, first, n, sizeof(block_##stem), row_##stem, (spread), (two_scales)); \
+    }
+SQUARES(iq2_xxs, false, false)
+SQUARES(iq2_xs, false, true)
+SQUARES(iq2_s, false, true)
+SQUARES(iq3_xxs, false, false)
+SQUARES(iq3_s, false, false)
+SQUARES(iq1_s, false, false)
+SQUARES(iq1_m, true, true)
+#endif
