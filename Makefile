@@ -167,6 +167,11 @@ $(OUT)/check: $(OUT)/tests/tool/check.o $(LIB_OBJ)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
 
+# A model that says what it is told to: for the scripts under tests/e2e.
+$(OUT)/make_parrot: $(OUT)/tests/tool/make_parrot.o $(OUT)/tests/parrot.o $(LIB_OBJ)
+	@echo "  LD $@"
+	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
+
 # Speed of inner loops beside the limits of the machine; the options are in each file.
 $(OUT)/bench_kern $(OUT)/bench_attn $(OUT)/bench_tok: $(OUT)/bench_%: $(OUT)/bench/bench_%.o \
     $(OUT)/bench/series.o $(LIB_OBJ)
@@ -179,7 +184,7 @@ quick: $(OUT)/test ## unit tests alone, a few seconds
 	$(RUN) $(OUT)/test --quick
 
 # Everything tests/run.sh runs, built; nothing run.
-test-ready: all examples $(OUT)/test $(OUT)/check
+test-ready: all examples $(OUT)/test $(OUT)/check $(OUT)/make_parrot
 
 test: test-ready ## every test: unit, golden, command line, server, packaging, layers, lint
 	@OUT=$(OUT) BIN=$(BIN) RUN="$(RUN)" CC="$(CC)" sh tests/run.sh
@@ -227,4 +232,4 @@ uninstall: ## remove what install copied
 clean: ## remove build/
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(OUT)/tests/tool/check.d
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(OUT)/tests/tool/check.d $(OUT)/tests/tool/make_parrot.d

@@ -45,6 +45,18 @@ bool make_server(running *r, const rz_server_options *opt) {
     return make_with(r, opt, &eo);
 }
 
+bool make_from(running *r, const char *path) {
+    rz_server_options o = RZ_SERVER_INIT;
+    memset(r, 0, sizeof *r);
+    o.port = -1;
+    if (rz_model_open(&r->model, path, NULL, &r->error) == RZ_OK &&
+        rz_engine_new(&r->engine, r->model, NULL, &r->error) == RZ_OK &&
+        rz_server_new(&r->server, r->engine, &o, &r->error) == RZ_OK)
+        return true;
+    test_fail(__FILE__, __LINE__, "%s", r->error.text);
+    return false;
+}
+
 void start_server(running *r) { pthread_create(&r->thread, NULL, run_loop, r); }
 
 void wait_server(running *r) {

@@ -21,6 +21,8 @@ typedef struct running {
 /* Tests that shrink limits do so between make_server and start_server. false: skipped or failed. */
 bool make_with(running *r, const rz_server_options *opt, const rz_engine_options *eo);
 bool make_server(running *r, const rz_server_options *opt);
+/* The model at `path` under default settings. */
+bool make_from(running *r, const char *path);
 void start_server(running *r);
 void wait_server(running *r);
 void stop_server(running *r);

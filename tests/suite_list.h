@@ -36,6 +36,7 @@
     X(http)              \
     X(server)            \
     X(dialects)          \
+    X(toolcall)          \
     X(kern)              \
     X(ops) X(latent) X(args) X(cli) X(tok_walk) X(encode)
 

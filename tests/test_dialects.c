@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "json/json.h"
+#include "parrot.h"
 #include "serving.h"
 #include "test.h"
 
@@ -112,8 +113,134 @@ static void test_log_probabilities_come_with_their_tokens(void) {
     buf_free(&all);
 }
 
+/* ---- tools ---- */
+
+#define TOOLS                                                                              \
+    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"weather\",\"parameters\":" \
+    "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}}}}}"              \
+    ",{\"type\":\"function\",\"function\":{\"name\":\"clock\"}}]"
+#define ASK "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],"
+
+static const char hermes[] =
+    "{%- for t in tools or [] %}<tools>{{ t | tojson }}</tools>{% endfor %}"
+    "{%- for m in messages %}[{{ m.role }}]{{ m.content }}"
+    "{%- for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}"
+    "{%- endfor %}[assistant]";
+
+/* A server whose model says these words. */
+static bool serve_parrot(running *r, const char *chat_template, const char *const *say, size_t n) {
+    const char *path = test_temp("parrot.gguf");
+    err e;
+    CHECK_MSG(parrot_write(path, chat_template, say, n, &e) == RZ_OK, "%s", e.text);
+    if (!make_from(r, path)) return false;
+    start_server(r);
+    return true;
+}
+
+static void test_tool_calls_are_read_back(void) {
+    static const char *const say[] = {"Let me see.",
+                                      "\n\n",
+                                      "<tool_call>\n{\"name\": \"weather\",",
+                                      " \"arguments\": {\"city\": \"Paris\"}}",
+                                      "\n</tool_call>",
+                                      "\n<tool_call>{\"name\":\"clock\"}",
+                                      "</tool_call>"};
+    static const exchange list[] = {
+        {"/v1/chat/completions", ASK TOOLS "}", 200,
+         "\"content\":\"Let me see.\",\"tool_calls\":[{\"id\":\""},
+        {"/v1/chat/completions", ASK TOOLS "}", 200,
+         "\"type\":\"function\",\"function\":{\"name\":\"weather\",\"arguments\":\"{\\\"city\\\":"
+         "\\\"Paris\\\"}\"}},{\"id\":\""},
+        {"/v1/chat/completions", ASK TOOLS "}", 200,
+         "\"function\":{\"name\":\"clock\",\"arguments\":\"{}\"}}]},\"logprobs\":null,"
+         "\"finish_reason\":\"tool_calls\"}"},
+        {"/v1/chat/completions", ASK TOOLS ",\"parallel_tool_calls\":false}", 200,
+         "\\\"Paris\\\"}\"}}]},"},
+        {"/v1/chat/completions", ASK TOOLS ",\"tool_choice\":\"none\"}", 200,
+         "\"content\":\"Let me see.\\n\\n<tool_call>"},
+        {"/v1/chat/completions", ASK "\"tools\":[]}", 200, "\"finish_reason\":\"stop\""},
+        {"/v1/chat/completions", ASK TOOLS ",\"stream\":true}", 200,
+         "\"delta\":{\"content\":\"Let me see.\"}"},
+        {"/v1/chat/completions", ASK TOOLS ",\"stream\":true}", 200,
+         "\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\""},
+        {"/v1/chat/completions", ASK TOOLS ",\"stream\":true}", 200,
+         "\"delta\":{},\"logprobs\":null,\"finish_reason\":\"tool_calls\""},
+        {"/apply-template", ASK TOOLS "}", 200, "{\"prompt\":\"<tools>{\\\"type\\\": \\\"function"},
+        {"/apply-template", ASK TOOLS ",\"tool_choice\":\"required\"}", 200,
+         "[user]Hi[assistant]<tool_call>\\n{\\\"name\\\": \\\"\"}"},
+        {"/apply-template",
+         ASK TOOLS ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"clock\"}}}",
+         200, "{\\\"name\\\": \\\"clock\\\", \\\"arguments\\\": \"}"},
+        {"/v1/chat/completions", ASK "\"tools\":{}}", 400, "field `tools` must be an array"},
+        {"/v1/chat/completions", ASK "\"tools\":[1]}", 400, "`tools[0].function.name` must be"},
+        {"/v1/chat/completions", ASK "\"tools\":[{\"type\":\"web\"}]}", 400,
+         "`tools[0].type` must"},
+        {"/v1/chat/completions", ASK TOOLS ",\"tool_choice\":\"maybe\"}", 400,
+         "field `tool_choice` must be"},
+        {"/v1/chat/completions",
+         ASK TOOLS ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"x\"}}}", 400,
+         "field `tool_choice`: there is no tool \\\"x\\\""},
+        {"/v1/chat/completions", ASK "\"tool_choice\":\"required\"}", 400, "needs `tools`"},
+    };
+    running r;
+    if (!serve_parrot(&r, hermes, say, sizeof say / sizeof *say)) return;
+    check_exchanges(&r, list, sizeof list / sizeof *list);
+    stop_server(&r);
+}
+
+/* A forced answer has begun before the model says its first word. */
+static void test_a_forced_call_is_completed(void) {
+    static const char *const say[] = {"{\"city\": \"Rome\"}", "}\n</tool_call>"};
+    static const exchange list[] = {
+        {"/v1/chat/completions",
+         ASK TOOLS ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"weather\"}}}",
+         200, "\"function\":{\"name\":\"weather\",\"arguments\":\"{\\\"city\\\":\\\"Rome\\\"}\"}"},
+        {"/v1/chat/completions",
+         ASK TOOLS ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"weather\"}},"
+                   "\"stream\":true}",
+         200, "\"arguments\":\"{\\\"city\\\":\\\"Rome\\\"}\"}}]}"},
+    };
+    running r;
+    if (!serve_parrot(&r, hermes, say, sizeof say / sizeof *say)) return;
+    check_exchanges(&r, list, sizeof list / sizeof *list);
+    stop_server(&r);
+}
+
+static void test_templates_without_tools_are_told_of_them(void) {
+    static const char bare[] = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}";
+    static const char *const say[] = {"[{\"name\":\"clock\",\"arguments\":{}},",
+                                      "{\"name\":\"weather\",\"arguments\":{}}]"};
+    static const exchange list[] = {
+        {"/v1/chat/completions", ASK TOOLS "}", 200,
+         "\"message\":{\"role\":\"assistant\",\"content\":null,"},
+        {"/v1/chat/completions", ASK TOOLS "}", 200,
+         "\"name\":\"weather\",\"arguments\":\"{}\"}}]}"},
+        {"/apply-template", ASK TOOLS "}", 200, "{\"prompt\":\"[system]You can call tools."},
+        {"/apply-template",
+         "{\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},"
+         "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"1\",\"function\":"
+         "{\"name\":\"clock\",\"arguments\":\"{}\"}}]},{\"role\":\"tool\",\"content\":\"12\"}]"
+         "," TOOLS "}",
+         200, "{\"prompt\":\"[system]Be brief.\\n\\nYou can call tools."},
+        {"/apply-template",
+         "{\"messages\":[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"1\","
+         "\"function\":{\"name\":\"clock\",\"arguments\":\"{}\"}}]},"
+         "{\"role\":\"tool\",\"content\":\"12\"}]}",
+         200,
+         "[assistant][{\\\"name\\\": \\\"clock\\\", \\\"arguments\\\": {}}][user]The tool answers: "
+         "12"},
+    };
+    running r;
+    if (!serve_parrot(&r, bare, say, sizeof say / sizeof *say)) return;
+    check_exchanges(&r, list, sizeof list / sizeof *list);
+    stop_server(&r);
+}
+
 void suite_dialects(void) {
     RUN(test_openai_requests_are_answered);
     RUN(test_openai_errors_have_their_shape);
     RUN(test_log_probabilities_come_with_their_tokens);
+    RUN(test_tool_calls_are_read_back);
+    RUN(test_a_forced_call_is_completed);
+    RUN(test_templates_without_tools_are_told_of_them);
 }

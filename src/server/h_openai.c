@@ -5,7 +5,7 @@
  *   max_tokens (or max_completion_tokens), temperature = 0.7, top_p = 0.9, top_k = 40, min_p,
  *   n = 1, stop, seed, presence_penalty, frequency_penalty, repeat_penalty, logit_bias, stream,
  *   stream_options.include_usage, echo, logprobs (a number | true with top_logprobs), ignore_eos,
- *   chat_template_kwargs
+ *   chat_template_kwargs, tools, tool_choice, parallel_tool_calls
  *
  * Other fields are ignored, except those that promise a shape of the answer we cannot give. */
 #include <stdint.h>
@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "server/ask.h"
+#include "server/dialog.h"
 #include "server/logprobs.h"
 #include "server/native.h"
 #include "server/openai.h"
@@ -38,8 +39,6 @@ static void refuse_unsupported(fields *f) {
     if (type && !(type->kind == JSON_STRING && str_is(type->text, "text")))
         fields_fail(f, 400, "field `response_format`: only {\"type\":\"text\"} is supported");
     refuse(f, "suffix", "inserting before a suffix is not supported");
-    const json *tools = fields_find(f, "tools", JSON_ARRAY);
-    if (tools && tools->n) fields_fail(f, 400, "field `tools`: tool calls are not supported");
 }
 
 /* How many rz_score each token is to have: a chat says logprobs: true and top_logprobs: N, a
@@ -135,16 +134,65 @@ static void usage(buf *b, const job *j) {
 }
 
 static const char *finish_reason(const gen *g) {
+    if (g->tools && toolcall_count(g->tools)) return "tool_calls";
     return g->why == RZ_FINISH_STOP ? "stop" : "length";
 }
 
+/* An answer taken apart. */
+typedef struct parts {
+    const gen *gen;
+    buf text, calls;
+    uint32_t n;
+} parts;
+
+static void add_text(void *ud, str text) { buf_str(&((parts *)ud)->text, text); }
+
+static void write_call(buf *b, const gen *g, uint32_t n, str name, str args) {
+    char id[10];
+    dialog_call_id(g->job->openai.id + (uint64_t)(g - g->job->gen), n, id);
+    buf_printf(b, "\"id\":\"%s\",\"type\":\"function\",\"function\":{\"name\":", id);
+    json_write_string(b, name);
+    buf_text(b, ",\"arguments\":");
+    json_write_string(b, args);
+    buf_text(b, "}}");
+}
+
+static void add_call(void *ud, str name, str args) {
+    parts *p = ud;
+    if (p->n && p->gen->job->openai.single) return;
+    buf_text(&p->calls, p->n ? ",{" : "{");
+    write_call(&p->calls, p->gen, p->n++, name, args);
+}
+
+/* {"role":"assistant","content":...,"tool_calls":[...]} */
+static void message(buf *b, gen *g) {
+    parts p = {.gen = g};
+    const tool_sink sink = {add_text, add_call, &p};
+    if (g->tools) {
+        b->failed |= !toolcall_feed(g->tools, buf_view(&g->text), &sink);
+        b->failed |= !toolcall_finish(g->tools, &sink);
+    } else {
+        buf_str(&p.text, buf_view(&g->text));
+    }
+    buf_text(b, "\"message\":{\"role\":\"assistant\",\"content\":");
+    if (p.n && !p.text.len) buf_text(b, "null");
+    else json_write_string(b, buf_view(&p.text));
+    if (p.n) {
+        buf_text(b, ",\"tool_calls\":[");
+        buf_str(b, buf_view(&p.calls));
+        buf_char(b, ']');
+    }
+    buf_char(b, '}');
+    b->failed |= p.text.failed || p.calls.failed;
+    buf_free(&p.text);
+    buf_free(&p.calls);
+}
+
 static void choice(buf *b, const job *j, uint32_t i, err *e) {
-    const gen *g = &j->gen[i];
+    gen *g = &j->gen[i];
     buf_printf(b, "{\"index\":%u,", i);
     if (j->openai.chat) {
-        buf_text(b, "\"message\":{\"role\":\"assistant\",\"content\":");
-        json_write_string(b, buf_view(&g->text));
-        buf_char(b, '}');
+        message(b, g);
     } else {
         buf text = BUF_INIT;
         if (j->openai.echo && native_decode(j->srv, g->prompt, g->n_prompt, &text, e) < 0)
@@ -186,24 +234,18 @@ static void whole_end(job *j) {
     reply_json(c, b);
 }
 
-/* One event with one choice; `text` NULL: the end, with its reason. The first of a chat says who
- * speaks. */
-static void chunk(job *j, uint32_t i, const str *text, const char *reason, bool role) {
+/* One event with one choice, but for its delta (a chat) or text; ended by chunk_close. */
+static buf *chunk_open(job *j, uint32_t i) {
     buf *o = sse_event(j->conn, NULL);
     name_and_time(o, j, j->openai.chat ? "chat.completion.chunk" : "text_completion");
     buf_printf(o, ",\"choices\":[{\"index\":%u,", i);
-    if (j->openai.chat) {
-        buf_text(o, "\"delta\":{");
-        if (role) buf_text(o, "\"role\":\"assistant\",");
-        if (text) buf_text(o, "\"content\":");
-        if (text) json_write_string(o, *text);
-        buf_char(o, '}');
-    } else {
-        buf_text(o, "\"text\":");
-        json_write_string(o, text ? *text : STR_LIT(""));
-    }
-    buf_text(o, ",\"logprobs\":");
+    return o;
+}
+
+static void chunk_close(job *j, uint32_t i, const char *reason) {
+    buf *o = conn_out(j->conn);
     gen *g = &j->gen[i];
+    buf_text(o, ",\"logprobs\":");
     if (g->n_token == g->told) buf_text(o, "null");
     else if (j->openai.chat) logprobs_chat(o, g, g->told);
     else logprobs_text(o, g, g->told, &g->told_len);
@@ -215,16 +257,55 @@ static void chunk(job *j, uint32_t i, const str *text, const char *reason, bool 
     sse_event_end(j->conn);
 }
 
+/* `text` NULL: the end, with its reason. The first of a chat says who speaks. */
+static void chunk(job *j, uint32_t i, const str *text, const char *reason, bool role) {
+    buf *o = chunk_open(j, i);
+    if (j->openai.chat) {
+        buf_text(o, "\"delta\":{");
+        if (role) buf_text(o, "\"role\":\"assistant\",");
+        if (text) buf_text(o, "\"content\":");
+        if (text) json_write_string(o, *text);
+        buf_char(o, '}');
+    } else {
+        buf_text(o, "\"text\":");
+        json_write_string(o, text ? *text : STR_LIT(""));
+    }
+    chunk_close(j, i, reason);
+}
+
+static void chunk_text(void *ud, str text) {
+    gen *g = ud;
+    chunk(g->job, (uint32_t)(g - g->job->gen), &text, NULL, false);
+}
+
+static void chunk_call(void *ud, str name, str args) {
+    gen *g = ud;
+    job *j = g->job;
+    const uint32_t i = (uint32_t)(g - j->gen), n = toolcall_count(g->tools);
+    if (n && j->openai.single) return;
+    buf *o = chunk_open(j, i);
+    buf_printf(o, "\"delta\":{\"tool_calls\":[{\"index\":%u,", n);
+    write_call(o, g, n, name, args);
+    buf_text(o, "]}");
+    chunk_close(j, i, NULL);
+}
+
 static void chunk_token(job *j, gen *g, rz_token id, str text) {
+    const tool_sink sink = {chunk_text, chunk_call, g};
     (void)id;
-    if (text.len) chunk(j, (uint32_t)(g - j->gen), &text, NULL, false);
+    (void)j;
+    if (!g->tools && text.len) chunk_text(g, text);
+    if (g->tools && !toolcall_feed(g->tools, text, &sink)) g->text.failed = true;
 }
 
 static void chunk_end(job *j) {
     const char *text;
     bool good = true;
     for (uint32_t i = 0; i < j->n; i++) {
-        const int code = ask_trouble(j, &j->gen[i], &text);
+        gen *g = &j->gen[i];
+        const tool_sink sink = {chunk_text, chunk_call, g};
+        int code = ask_trouble(j, g, &text);
+        if (!code && g->tools && !toolcall_finish(g->tools, &sink)) code = 500;
         if (code) {
             j->srv->metrics.failed++;
             openai_error(sse_event(j->conn, NULL), code, text);
@@ -260,16 +341,20 @@ static void begin_stream(job *j) {
         const str nothing = STR_LIT("");
         buf text = BUF_INIT;
         err e;
+        gen *g = &j->gen[i];
+        const tool_sink sink = {chunk_text, chunk_call, g};
         if (j->openai.chat) chunk(j, i, &nothing, NULL, true);
-        else if (j->openai.echo &&
-                 native_decode(j->srv, j->gen[i].prompt, j->gen[i].n_prompt, &text, &e) == RZ_OK)
+        if (g->tools && !toolcall_feed(g->tools, buf_view(&g->text), &sink)) g->text.failed = true;
+        if (j->openai.chat) continue;
+        if (j->openai.echo &&
+            native_decode(j->srv, j->gen[i].prompt, j->gen[i].n_prompt, &text, &e) == RZ_OK)
             chunk(j, i, &(str){text.p, text.len}, NULL, false);
         buf_free(&text);
     }
 }
 
 /* n answers to each prompt: of the field `prompt`, or the one rendered from a chat. */
-static void start(fields *f, conn *c, const rz_params *p, const json *prompt, const str *chat) {
+static void start(fields *f, conn *c, const rz_params *p, const json *prompt, const dialog *chat) {
     server *s = c->srv;
     const uint32_t scores = read_logprobs(f, chat != NULL);
     const int64_t n = fields_int(f, "n", 1, MAX_CHOICES, 1);
@@ -288,13 +373,15 @@ static void start(fields *f, conn *c, const rz_params *p, const json *prompt, co
                                    .created_s = os_unix_ms() / 1000,
                                    .chat = chat != NULL,
                                    .echo = echo,
+                                   .single = chat && chat->single,
                                    .usage = wants && wants->kind == JSON_BOOL && wants->truth};
         const bool many =
             prompt && prompt->kind == JSON_ARRAY && prompt->n && prompt->child->kind != JSON_NUMBER;
         const json *each = many ? prompt->child : prompt;
         for (uint32_t i = 0; i < j->n && !f->status; i++) {
-            if (chat) ask_prompt(f, j, i, *chat);
-            else set_prompt(f, j, i, each);
+            if (chat) ask_prompt(f, j, i, chat->prompt);
+            if (chat) dialog_attach(f, chat, j, i);
+            if (!chat) set_prompt(f, j, i, each);
             if (!chat && (i + 1) % (uint32_t)n == 0) each = each->next;
         }
         /* Answers to one prompt differ: each has a random stream of its own. */
@@ -324,67 +411,15 @@ void completions_post(conn *c, const call *in) {
     start(&f, c, &p, prompt, NULL);
 }
 
-/* The conversation of the request as a prompt, in the request's arena. */
-static str render(fields *f, server *s, str request) {
-    size_t cap = request.len + 4096, need = 0;
-    char *text = NULL;
-    for (int round = 0; round < 2 && !f->status; round++) {
-        err e;
-        text = arena_alloc(&s->arena, cap);
-        const status got =
-            text ? rz_chat_render(s->model, request.p, request.len, text, cap, &need, &e)
-                 : RZ_ENOMEM;
-        if (!text) fields_fail(f, 500, "out of memory");
-        else if (got < 0) fields_fail(f, got == RZ_EINVAL ? 400 : 500, "%s", e.text);
-        if (need <= cap) break;
-        cap = need;
-    }
-    return f->status ? (str){"", 0} : (str){text, need};
-}
-
-/* The request with the members of chat_template_kwargs beside the others, where they are given. */
-static str with_kwargs(fields *f, server *s, const call *in) {
-    const json *more = fields_find(f, "chat_template_kwargs", JSON_OBJECT);
-    if (!more || !more->n) return in->body;
-    buf b = BUF_INIT;
-    json root = *f->root, **at = &root.child;
-    json *copy = arena_zero(&s->arena, (size_t)f->root->n + more->n, sizeof *copy);
-    if (!copy) {
-        fields_fail(f, 500, "out of memory");
-        return in->body;
-    }
-    for (const json *m = f->root->child; m; m = m->next) {
-        const json *newer = more->child;
-        while (newer && !str_eq(newer->key, m->key)) newer = newer->next;
-        if (newer || m == more) continue;
-        *copy = *m;
-        *at = copy;
-        at = &copy++->next;
-    }
-    for (const json *m = more->child; m; m = m->next) {
-        *copy = *m;
-        *at = copy;
-        at = &copy++->next;
-    }
-    *at = NULL;
-    json_write(&b, &root);
-    const char *text = b.failed ? NULL : arena_copy(&s->arena, b.p, b.len);
-    if (!text) fields_fail(f, 500, "out of memory");
-    const str out = {text, b.len};
-    buf_free(&b);
-    return text ? out : in->body;
-}
-
 void chat_post(conn *c, const call *in) {
     fields f;
     rz_params p;
     fields_parse(&f, in);
     if (!f.status && !fields_has(&f, "messages")) fields_fail(&f, 400, "missing field `messages`");
     read_params(&f, in->srv, &p);
-    str prompt = {"", 0};
-    if (!f.status) prompt = with_kwargs(&f, in->srv, in);
-    if (!f.status) prompt = render(&f, in->srv, prompt);
-    start(&f, c, &p, NULL, &prompt);
+    dialog d;
+    dialog_render(&f, in->srv, &d);
+    start(&f, c, &p, NULL, &d);
 }
 
 /* {"messages":[...]} to {"prompt":"..."}. */
@@ -392,16 +427,15 @@ void apply_template_post(conn *c, const call *in) {
     fields f;
     fields_parse(&f, in);
     if (!f.status && !fields_has(&f, "messages")) fields_fail(&f, 400, "missing field `messages`");
-    str prompt = {"", 0};
-    if (!f.status) prompt = with_kwargs(&f, in->srv, in);
-    if (!f.status) prompt = render(&f, in->srv, prompt);
+    dialog d;
+    dialog_render(&f, in->srv, &d);
     if (f.status) {
         fail(c, f.status, f.text);
         return;
     }
     buf *b = reply_body(in->srv);
     buf_text(b, "{\"prompt\":");
-    json_write_string(b, prompt);
+    json_write_string(b, d.prompt);
     buf_char(b, '}');
     reply_json(c, b);
 }

@@ -100,6 +100,7 @@ static void job_free(job *j) {
         gen *g = &j->gen[i];
         mem_free(g->prompt);
         mem_free(g->failure);
+        toolcall_free(g->tools);
         buf_free(&g->ids);
         buf_free(&g->text);
         buf_free(&g->scored);
@@ -193,6 +194,14 @@ static void keep_scores(gen *g) {
     buf_clear(&g->score);
 }
 
+/* Control tokens are no text, but those around a call say where it is. */
+static str mark_of(const gen *g, rz_token id) {
+    const rz_tokenizer *t = g->job->srv->tokenizer;
+    str piece = {NULL, 0};
+    if (rz_token_is_control(t, id)) piece.p = rz_token_piece(t, id, &piece.len);
+    return piece.p && tool_is_mark(toolcall_family(g->tools), piece) ? piece : STR_LIT("");
+}
+
 static void take_token(gen *g, rz_token id, str text) {
     job *j = g->job;
     if (id == NEWS_SCORES) {
@@ -203,6 +212,7 @@ static void take_token(gen *g, rz_token id, str text) {
     if (id >= 0) g->n_token++;
     if (!j->conn) return;
     if (id >= 0 && j->scores) keep_scores(g);
+    if (id >= 0 && g->tools && text.len == 0) text = mark_of(g, id);
     if (j->type->token) {
         j->type->token(j, g, id, text);
         return;

@@ -9,6 +9,7 @@
 
 #include "server/conn.h"
 #include "server/server.h"
+#include "server/toolcall.h"
 
 /* How a kind of request turns tokens into a reply. `j->conn` is not NULL in any of these. */
 typedef struct job_type {
@@ -30,6 +31,7 @@ struct gen {
     buf scored;       /* with job.scores: so many rz_score for each token, missing ones of id -1 */
     buf score;        /* the same of the next token, before it has come */
     uint32_t told;    /* tokens whose scores a stream has sent          */
+    toolcall *tools;  /* reads calls out of the text; NULL: none may be made       */
     size_t told_len;  /* the length of their text, in characters        */
     gen *turn;        /* next one the loop looks at in this round */
     bool ending;      /* with these news it is over               */
@@ -50,7 +52,8 @@ struct gen {
 /* What the reply of an OpenAI endpoint repeats. */
 typedef struct openai_reply {
     uint64_t id, created_s;
-    bool chat, usage, echo, begun;
+    bool chat, usage, echo;
+    bool single; /* only the first call of a tool counts */
 } openai_reply;
 
 struct job {

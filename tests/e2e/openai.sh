@@ -63,7 +63,8 @@ is "an empty list of prompts" "$(code /v1/completions '{"prompt":[]}')" 400
 is "ids out of range" "$(code /v1/completions '{"prompt":[1,99999999]}')" 400
 is "mixed prompts" "$(code /v1/completions '{"prompt":["a",1]}')" 400
 is "too many answers" "$(code /v1/completions '{"prompt":"a","n":65}')" 400
-is "tools" "$(code /v1/chat/completions "{$chat,\"tools\":[{\"type\":\"function\"}]}")" 400
+is "a tool without a name" \
+    "$(code /v1/chat/completions "{$chat,\"tools\":[{\"type\":\"function\"}]}")" 400
 is "a schema" "$(code /v1/chat/completions \
     "{$chat,\"response_format\":{\"type\":\"json_object\"}}")" 400
 is "more log probabilities than are told" \
