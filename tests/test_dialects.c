@@ -236,6 +236,131 @@ static void test_templates_without_tools_are_told_of_them(void) {
     stop_server(&r);
 }
 
+/* ---- Ollama ---- */
+
+static const char *const calling[] = {"Let me see.", "\n\n", "<tool_call>\n{\"name\": \"weather\",",
+                                      " \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>"};
+
+static void test_ollama_requests_are_answered(void) {
+    static const exchange list[] = {
+        {"/api/version", NULL, 200, "{\"version\":\""},
+        {"/api/tags", NULL, 200,
+         "{\"models\":[{\"name\":\"default\",\"model\":\"default\",\"modified_at\":\"2"},
+        {"/api/tags", NULL, 200,
+         "\"details\":{\"parent_model\":\"\",\"format\":\"gguf\",\"family\":\"llama\""},
+        {"/api/ps", NULL, 200, "\"size_vram\":0,\"context_length\":4096,"},
+        {"/api/show", "{\"model\":\"default:latest\"}", 200, "\"llama.context_length\":4096,"},
+        {"/api/show", "{\"model\":\"other\"}", 404, "{\"error\":\"model 'other' not found\"}"},
+        {"/api/generate", "{\"model\":\"default\"}", 200,
+         "\"response\":\"\",\"done\":true,\"done_reason\":\"load\"}"},
+        {"/api/generate", "{\"prompt\":\"Hi\",\"stream\":false}", 200,
+         "\"response\":\"Let me see.\\n\\n<tool_call>"},
+        {"/api/generate", "{\"prompt\":\"Hi\",\"raw\":true,\"system\":\"x\",\"stream\":false}", 200,
+         "\"prompt_eval_count\":6,"},
+        {"/api/generate", "{\"prompt\":\"Hi\",\"options\":{\"num_predict\":2}}", 200,
+         "\"response\":\"Let me see.\",\"done\":false}\n"},
+        {"/api/generate", "{\"prompt\":\"Hi\",\"options\":{\"num_predict\":2}}", 200,
+         "\"done\":true,\"done_reason\":\"length\",\"total_duration\":"},
+        {"/api/chat", "{\"messages\":[]}", 200, "\"done_reason\":\"load\""},
+        {"/api/chat", ASK "\"stream\":false}", 200,
+         "\"message\":{\"role\":\"assistant\",\"content\":\"Let me"},
+        {"/api/chat", ASK TOOLS ",\"stream\":false}", 200,
+         "\"content\":\"Let me see.\",\"tool_calls\":[{\"function\":{\"name\":\"weather\","
+         "\"arguments\":{\"city\":\"Paris\"}}}]}"},
+        {"/api/chat", ASK TOOLS "}", 200,
+         "\"message\":{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"function\":{"
+         "\"name\":"
+         "\"weather\",\"arguments\":{\"city\":\"Paris\"}}}]},\"done\":false}\n"},
+        {"/api/chat", ASK "\"options\":{\"stop\":[\"see\"]},\"stream\":false}", 200,
+         "\"content\":\"Let me \"},\"done\":true,\"done_reason\":\"stop\""},
+        {"/api/chat", ASK "\"options\":{\"temperature\":\"hot\"}}", 400,
+         "{\"error\":\"options: field `temperature`"},
+        {"/api/chat", ASK "\"options\":7}", 400, "{\"error\":\"field `options` must be an object"},
+        {"/api/chat", ASK "\"format\":\"json\"}", 400, "{\"error\":\"field `format`"},
+        {"/api/generate", "{\"prompt\":\"a\",\"suffix\":\"b\"}", 400,
+         "{\"error\":\"field `suffix`"},
+        {"/api/generate", "{\"prompt\":\"a\",\"images\":[\"x\"]}", 400,
+         "{\"error\":\"field `images`"},
+        {"/api/generate", "{\"prompt\":4}", 400, "{\"error\":\"field `prompt` must be a string"},
+    };
+    running r;
+    if (!serve_parrot(&r, hermes, calling, sizeof calling / sizeof *calling)) return;
+    check_exchanges(&r, list, sizeof list / sizeof *list);
+    stop_server(&r);
+}
+
+/* ---- Anthropic ---- */
+
+#define MESSAGES "{\"max_tokens\":50,\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]"
+#define USES                                                                                  \
+    ",\"tools\":[{\"name\":\"weather\",\"input_schema\":{\"type\":\"object\",\"properties\":" \
+    "{\"city\":{\"type\":\"string\"}}}}]"
+#define SAYS(text) \
+    "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"" text
+
+static void test_anthropic_requests_are_answered(void) {
+    static const exchange list[] = {
+        {"/v1/messages", MESSAGES "}", 200, "{\"id\":\"msg_"},
+        {"/v1/messages", MESSAGES "}", 200,
+         "\"content\":[{\"type\":\"text\",\"text\":\"Let me see.\\n\\n<tool_call>"},
+        {"/v1/messages", MESSAGES "}", 200,
+         "\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":"},
+        {"/v1/messages", MESSAGES USES "}", 200,
+         "[{\"type\":\"text\",\"text\":\"Let me see.\"},{\"type\":\"tool_use\",\"id\":\""},
+        {"/v1/messages", MESSAGES USES "}", 200,
+         "\"name\":\"weather\",\"input\":{\"city\":\"Paris\"}}],\"stop_reason\":\"tool_use\""},
+        {"/v1/messages", MESSAGES USES ",\"tool_choice\":{\"type\":\"none\"}}", 200,
+         "\"stop_reason\":\"end_turn\""},
+        {"/v1/messages", MESSAGES ",\"stop_sequences\":[\"see\"]}", 200, "\"text\":\"Let me \"}]"},
+        {"/v1/messages", MESSAGES USES ",\"stream\":true}", 200,
+         "event: message_start\ndata: {\"type\":\"message_start\","},
+        {"/v1/messages", MESSAGES USES ",\"stream\":true}", 200,
+         "\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Let me see.\"}}\n\n"},
+        {"/v1/messages", MESSAGES USES ",\"stream\":true}", 200,
+         "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: "
+         "content_block_start\n"
+         "data: "
+         "{\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\""},
+        {"/v1/messages", MESSAGES USES ",\"stream\":true}", 200,
+         "\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"city\\\":\\\"Paris\\\"}"
+         "\"}}"},
+        {"/v1/messages", MESSAGES USES ",\"stream\":true}", 200,
+         "\"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":null},\"usage\":{\"output_"
+         "tokens\":4}}\n\nevent: "
+         "message_stop\ndata: {\"type\":\"message_stop\"}\n\n"},
+        {"/v1/messages",
+         "{\"max_tokens\":1,\"system\":[{\"type\":\"text\",\"text\":\"Be brief.\"}],\"messages\":["
+         "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"Hi\"}]},"
+         "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":"
+         "\"clock\",\"input\":{}}]},"
+         "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t1\","
+         "\"content\":\"12\"}]}]}",
+         200, "\"stop_reason\":\"max_tokens\""},
+        {"/v1/messages/count_tokens", "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}",
+         200, "{\"input_tokens\":"},
+        {"/v1/messages", "{\"messages\":[]}", 400, SAYS("max_tokens: field required")},
+        {"/v1/messages", "{\"max_tokens\":5}", 400, SAYS("missing field `messages`")},
+        {"/v1/messages", "{\"max_tokens\":0,\"messages\":[]}", 400,
+         SAYS("field `max_tokens` must be from 1")},
+        {"/v1/messages", MESSAGES ",\"temperature\":\"x\"}", 400,
+         SAYS("field `temperature` must be a number")},
+        {"/v1/messages", MESSAGES ",\"tools\":[{}]}", 400, SAYS("tools: every tool needs a name")},
+        {"/v1/messages", MESSAGES USES ",\"tool_choice\":{\"type\":\"x\"}}", 400,
+         SAYS("tool_choice: type must be")},
+        {"/v1/messages",
+         "{\"max_tokens\":5,\"messages\":[{\"role\":\"system\",\"content\":\"a\"}]}", 400,
+         SAYS("messages: role must")},
+        {"/v1/messages",
+         "{\"max_tokens\":5,\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]}",
+         400, SAYS("messages: blocks of type \\\"image\\\"")},
+        {"/v1/messages", "[", 400, SAYS("Failed to parse")},
+    };
+    running r;
+    if (!serve_parrot(&r, hermes, calling, sizeof calling / sizeof *calling)) return;
+    check_exchanges(&r, list, sizeof list / sizeof *list);
+    stop_server(&r);
+}
+
 void suite_dialects(void) {
     RUN(test_openai_requests_are_answered);
     RUN(test_openai_errors_have_their_shape);
@@ -243,4 +368,6 @@ void suite_dialects(void) {
     RUN(test_tool_calls_are_read_back);
     RUN(test_a_forced_call_is_completed);
     RUN(test_templates_without_tools_are_told_of_them);
+    RUN(test_ollama_requests_are_answered);
+    RUN(test_anthropic_requests_are_answered);
 }

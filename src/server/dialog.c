@@ -2,6 +2,7 @@
 #include "server/dialog.h"
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "server/ask.h"
 
 /* ---- tools ---- */
@@ -216,4 +217,34 @@ void dialog_call_id(uint64_t answer, uint32_t n, char out[10]) {
     z ^= z >> 31;
     for (int i = 0; i < 9; i++, z /= 62) out[i] = digits[z % 62];
     out[9] = 0;
+}
+
+void dialog_translate(fields *f, server *s, buf *request, dialog *out) {
+    json *root = NULL;
+    *out = (dialog){.prompt = {"", 0}, .opening = {"", 0}};
+    const char *text = request->failed ? NULL : arena_copy(&s->arena, request->p, request->len);
+    if (!text || json_parse(&root, (str){text, request->len}, &s->arena, NULL) < 0)
+        fields_fail(f, 500, "out of memory");
+    buf_free(request);
+    if (f->status) return;
+    fields inner = {.root = root};
+    dialog_render(&inner, s, out);
+    if (inner.status) fields_fail(f, inner.status, "%s", inner.text);
+}
+
+job *dialog_start(fields *f, conn *c, const job_type *type, const dialog *d, const rz_params *p) {
+    job *j = f->status ? NULL : job_new(c, type, 1);
+    c->srv->metrics.requests++;
+    if (!j) {
+        fields_fail(f, 500, "out of memory");
+        return NULL;
+    }
+    j->openai = (openai_reply){
+        .id = os_random_u64(), .created_s = os_unix_ms() / 1000, .chat = true, .single = d->single};
+    ask_prompt(f, j, 0, d->prompt);
+    dialog_attach(f, d, j, 0);
+    ask_submit(f, j, 0, p);
+    if (!f->status) return j;
+    job_leave(j);
+    return NULL;
 }

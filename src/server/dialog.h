@@ -19,6 +19,11 @@ typedef struct dialog {
  * chat_template_kwargs and whatever the template knows. Templates that know no tools get them
  * described in a system message. Fails into f. */
 void dialog_render(fields *f, server *s, dialog *out);
+/* The same of a request that was put into OpenAI's words as text, which is freed. */
+void dialog_translate(fields *f, server *s, buf *request, dialog *out);
+/* A job with the one answer to d->prompt, running; the caller begins its reply and calls
+ * job_started. NULL: failed into f, and nothing was replied. */
+job *dialog_start(fields *f, conn *c, const job_type *type, const dialog *d, const rz_params *p);
 /* Give generation i of the job what reads the calls in its answer. */
 void dialog_attach(fields *f, const dialog *d, job *j, uint32_t i);
 /* An id for call n of an answer: nine letters and digits, as Mistral's templates ask for. */

@@ -49,11 +49,13 @@ struct gen {
     char *over_failure;
 };
 
-/* What the reply of an OpenAI endpoint repeats. */
+/* What the reply of a dialect repeats. */
 typedef struct openai_reply {
     uint64_t id, created_s;
     bool chat, usage, echo;
-    bool single; /* only the first call of a tool counts */
+    bool single;      /* only the first call of a tool counts                        */
+    bool open;        /* a block of a stream has begun and not ended (Anthropic)     */
+    uint32_t n_block; /* blocks that have ended                                      */
 } openai_reply;
 
 struct job {

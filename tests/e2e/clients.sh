@@ -38,6 +38,8 @@ client() {
 }
 
 client tools_openai.mjs openai@6
+client tools_ollama.mjs ollama@0.6
+client tools_anthropic.mjs @anthropic-ai/sdk@0
 stop
 is "SIGTERM ends it with 0" "$rc" 0
 finish
