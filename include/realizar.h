@@ -166,8 +166,9 @@ typedef struct rz_vocab_info {
 } rz_vocab_info;
 /* The i-th, RZ_EINVAL behind the last. */
 RZ_API rz_status rz_vocab_at(size_t i, rz_vocab_info *out);
-/* A byte-level BPE vocabulary from any file rewritten as a .tiktoken file, which keeps ids as ranks
- * and no special tokens. */
+/* A vocabulary, by name or from any tokenizer file, rewritten. `to` ends in ".rzv": the compact
+ * form, which keeps everything and is opened by mapping it. Otherwise a .tiktoken file, of
+ * byte-level BPE only, which keeps ids as ranks and no special tokens. */
 RZ_API rz_status rz_vocab_convert(const char *from, const char *to, rz_error *err);
 
 enum {
@@ -177,7 +178,7 @@ enum {
 
 /* NULL when the model file carries no tokenizer. */
 RZ_API const rz_tokenizer *rz_model_tokenizer(const rz_model *m);
-/* Open a tokenizer by itself: a file (GGUF, .tiktoken, ...), or a vocabulary by name
+/* Open a tokenizer by itself: a file (GGUF, .tiktoken, .rzv, ...), or a vocabulary by name
  * ("cl100k_base", "llama3+agent"), which is looked for in $REALIZAR_VOCAB_DIR, then in
  * ~/.local/share/realizar/vocabs. A word with a slash or a suffix like ".gguf" is a file. */
 RZ_API rz_status rz_tokenizer_open(rz_tokenizer **out, const char *name_or_path, rz_error *err);

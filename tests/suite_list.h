@@ -7,6 +7,7 @@
     X(tok_bpe)           \
     X(tok_files)         \
     X(tok_hf)            \
+    X(tok_rzv)           \
     X(tok_words)         \
     X(utf8)              \
     X(ucd)               \

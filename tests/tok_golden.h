@@ -26,11 +26,11 @@ enum {
 void golden_jsonl(const tok *t, const char *relative, int how);
 /* llama.cpp's pairs: texts between separator lines, one line of ids each. */
 void golden_ggml(const tok *t, const char *name);
-/* Open by tok_open and check one golden file. */
+/* Open by tok_open and check one golden file; then the same in the compact form. */
 void golden_file(const char *file, const char *jsonl, int how);
 /* A mebibyte of one letter, of random bytes, of spaces, of random letters: each comes back. */
 void random_texts_come_back(const tok *t);
-/* All that belongs to a GGUF file; NULL: there is none. */
+/* All that belongs to a GGUF file, and again in the compact form; NULL: there is none. */
 void golden_gguf(const char *file, const char *jsonl, const char *pair);
 
 #endif

@@ -12,8 +12,9 @@ rz_status rz_vocab_at(size_t i, rz_vocab_info *out) {
 rz_status rz_vocab_convert(const char *from, const char *to, rz_error *e) {
     tok *t = NULL;
     if (!from || !to) return err_set(e, RZ_EINVAL, "rz_vocab_convert: a pointer is NULL");
-    TRY(tok_open(&t, from, e));
-    const status s = tok_save_tiktoken(t, to, e);
+    TRY(tok_open_any(&t, from, e));
+    const status s = str_ends(str_of(to), STR_LIT(".rzv")) ? tok_save_rzv(t, to, e)
+                                                           : tok_save_tiktoken(t, to, e);
     tok_close(t);
     return s;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "tokenizer/tok_impl.h"
+#include "tokenizer/tok_rzv.h"
 
 enum { BLOCK = 256, WORDS = BLOCK / 64, RECENT = 4 };
 
@@ -273,6 +275,28 @@ bool byte_trie_build(byte_trie *t, const str *text, const uint32_t *value, size_
     mem_free(b.block);
     mem_free(b.stack);
     return t->node != NULL;
+}
+
+/* A base leads into the array, by any byte; a value is a token. Without branches: what is out of
+ * bounds leaves a sign bit. */
+static status check(const rzv *a, const byte_trie *t) {
+    const uint32_t last = (uint32_t)t->n - 1, last_id = (uint32_t)a->t->n - 1;
+    uint32_t bad = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const uint32_t base = t->node[i].base, value = t->node[i].tag >> 8;
+        const uint32_t token = value == TRIE_NONE ? 0 : UINT32_MAX;
+        bad |= base | (last - base) | (token & ((last_id - (value & TRIE_ID)) | value << 8));
+    }
+    return bad >> 31 || t->n % BLOCK ? rzv_error(a, "trie", "leads nowhere") : RZ_OK;
+}
+
+status byte_trie_rzv(rzv *a, byte_trie *t) {
+    uint32_t n = (uint32_t)t->n;
+    TRY(rzv_u32(a, "trie", &n, BLOCK, INT32_MAX));
+    t->n = n;
+    TRY(rzv_u32(a, "trie", &t->root, 0, n - 1));
+    TRY(rzv_array(a, "trie", &t->node, n, sizeof *t->node));
+    return rzv_reads(a) ? check(a, t) : RZ_OK;
 }
 
 trie_node *byte_trie_at(const byte_trie *t, str text) {

@@ -8,6 +8,7 @@
 #define TOKENIZER_BYTE_TRIE_H
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/str.h"
 
 /* A token's value: its number, or TRIE_NONE where no token ends. TRIE_WHOLE marks tokens that
@@ -28,6 +29,10 @@ typedef struct byte_trie {
 /* From texts of which none is empty; of equal ones the first counts. value[i] <= TRIE_WHOLE |
  * TRIE_ID belongs to text[i]. In `mem`. false: out of memory. */
 bool byte_trie_build(byte_trie *t, const str *text, const uint32_t *value, size_t n, arena *mem);
+
+/* Its part of a compact file. */
+struct rzv;
+status byte_trie_rzv(struct rzv *a, byte_trie *t);
 
 /* The node that `byte` leads to from a node with that base, or NULL. */
 static inline const trie_node *byte_trie_step(const byte_trie *t, uint32_t base,

@@ -89,6 +89,7 @@ void tok_close(tok *t) {
     tok_norm_done(&t->own_norm);
     arena_free(&t->mem);
     tensor_file_close(t->file);
+    os_map_close(&t->map);
     mem_free(t);
 }
 
@@ -298,7 +299,9 @@ static str text_of(const tok *t, int32_t id) {
 
 str tok_piece(const tok *t, int32_t id) {
     if (!is_id(t, id)) return (str){NULL, 0};
-    return t->piece ? t->piece[id] : text_of(t, id);
+    if (t->piece) return t->piece[id];
+    if (!t->piece_at) return text_of(t, id);
+    return (str){t->piece_text + t->piece_at[id], t->piece_at[id + 1] - t->piece_at[id]};
 }
 
 str tok_bytes(const tok *t, int32_t id) {

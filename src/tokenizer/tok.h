@@ -32,11 +32,12 @@ status tok_open_gguf(tok **out, const tensor_file *f, err *e);
  * tokenizer.model; else the metadata as above. *out = NULL and RZ_OK when there is nothing. */
 status tok_open_model(tok **out, const tensor_file *f, err *e);
 /* A name ("cl100k_base") or a path: what holds a slash or ends in a suffix of three letters or more
- * (".gguf", ".json", ".tiktoken", ".model") is a path. Names are looked for in $REALIZAR_VOCAB_DIR,
- * then in $XDG_DATA_HOME/realizar/vocabs, which is ~/.local/share/realizar/vocabs by default. */
+ * (".gguf", ".json", ".tiktoken", ".model", ".rzv") is a path. Names are looked for in
+ * $REALIZAR_VOCAB_DIR, then in $XDG_DATA_HOME/realizar/vocabs, which is
+ * ~/.local/share/realizar/vocabs by default. */
 status tok_open_any(tok **out, const char *what, err *e);
 /* A tokenizer file of any kind, known by its content: GGUF, tokenizer.json, tekken.json,
- * SentencePiece, .tiktoken (by its name, see tok_named.h). */
+ * SentencePiece, the compact form (tok_rzv.h), .tiktoken (by its name, see tok_named.h). */
 status tok_open(tok **out, const char *path, err *e);
 /* A named vocabulary ("cl100k_base", "llama3+agent") from the first folder that has its file.
  * RZ_ENOTFOUND says where it was looked for; RZ_EINVAL lists the names there are. */
@@ -45,6 +46,8 @@ void tok_close(tok *t);
 /* Write the plain tokens as a .tiktoken file: ids are ranks, which says all only of vocabularies
  * whose merges come in the order of their ids. RZ_EUNSUPPORTED for what is no byte-level BPE. */
 status tok_save_tiktoken(const tok *t, const char *path, err *e);
+/* Write everything as a compact file (tok_rzv.h), which opens in no time. */
+status tok_save_rzv(const tok *t, const char *path, err *e);
 
 /* Append the ids of `text` (any bytes). `flags` are TOK_... */
 status tok_encode(const tok *t, str text, int flags, tok_ids *out, err *e);

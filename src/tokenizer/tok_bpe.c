@@ -9,6 +9,7 @@
 #include "tokenizer/tok_cache.h"
 #include "tokenizer/tok_impl.h"
 #include "tokenizer/tok_merge.h"
+#include "tokenizer/tok_rzv.h"
 #include "tokenizer/tok_scan.h"
 #include "tokenizer/tok_split.h"
 #include "tokenizer/tok_walk.h"
@@ -16,6 +17,8 @@
 typedef struct bpe {
     tok_walk walk;
     tok_split split;
+    str *pattern; /* [n_pattern] of the splitter */
+    uint32_t n_pattern;
     uint32_t byte_symbol[256]; /* MERGE_NONE: no such token */
     tok_cache_pool caches;
 } bpe;
@@ -198,8 +201,19 @@ static void forget_bpe(void *state) {
     tok_cache_pool_clear(&b->caches);
 }
 
-static const tok_methods bpe_methods = {"byte-level BPE", encode_bpe, free_bpe, cut_bpe,
-                                        forget_bpe};
+static const tok_methods bpe_methods = {"byte-level BPE", encode_bpe, free_bpe,
+                                        cut_bpe,          forget_bpe, tok_bpe_rzv};
+
+static bool keep_patterns(tok *t, bpe *b, const str *pattern, size_t n) {
+    b->pattern = arena_zero(&t->mem, n, sizeof *b->pattern);
+    b->n_pattern = (uint32_t)n;
+    bool ok = b->pattern != NULL;
+    for (size_t i = 0; ok && i < n; i++) {
+        b->pattern[i] = (str){arena_copy(&t->mem, pattern[i].p, pattern[i].len), pattern[i].len};
+        ok = b->pattern[i].p != NULL;
+    }
+    return ok;
+}
 
 status tok_bpe_init(tok *t, const merge_list *merges, const tok_bpe_options *o, err *e) {
     if (t->n > MERGE_MAX_SYMBOL)
@@ -211,5 +225,33 @@ status tok_bpe_init(tok *t, const merge_list *merges, const tok_bpe_options *o, 
     t->kind = &bpe_methods;
     if (!index_tokens(t, b, merges, o->whole_first))
         return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
-    return tok_split_init(&b->split, o->pattern, o->n_pattern, o->where, e);
+    if (!keep_patterns(t, b, o->pattern, o->n_pattern))
+        return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    return tok_split_init(&b->split, b->pattern, b->n_pattern, o->where, e);
+}
+
+/* Patterns, from which the splitter is made again. */
+static status rzv_patterns(rzv *a, bpe *b) {
+    enum { MOST = 64 };
+    TRY(rzv_u32(a, "patterns", &b->n_pattern, 0, MOST));
+    if (rzv_reads(a)) b->pattern = arena_zero(&a->t->mem, b->n_pattern, sizeof *b->pattern);
+    if (!b->pattern) return rzv_no_memory(a);
+    for (uint32_t i = 0; i < b->n_pattern; i++) TRY(rzv_str(a, "patterns", &b->pattern[i]));
+    return rzv_reads(a) ? tok_split_init(&b->split, b->pattern, b->n_pattern, a->path, a->e)
+                        : RZ_OK;
+}
+
+status tok_bpe_rzv(rzv *a) {
+    tok *t = a->t;
+    if (t->n > MERGE_MAX_SYMBOL) return rzv_error(a, "tokens", "are too many");
+    bpe *b = rzv_reads(a) ? arena_zero(&t->mem, 1, sizeof *b) : t->state;
+    if (!b) return rzv_no_memory(a);
+    t->state = b;
+    t->kind = &bpe_methods;
+    TRY(tok_walk_rzv(a, &b->walk));
+    TRY(rzv_inside(a, "bytes", b->byte_symbol, sizeof b->byte_symbol));
+    for (int i = 0; i < 256; i++)
+        if (b->byte_symbol[i] != MERGE_NONE && b->byte_symbol[i] >= t->n)
+            return rzv_error(a, "bytes", "have an id of no token");
+    return rzv_patterns(a, b);
 }

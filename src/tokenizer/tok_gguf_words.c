@@ -18,10 +18,6 @@ static status own_norm(tok *t, const norm_step *step, size_t n, err *e) {
 
 /* ---- WordPiece ---- */
 
-static bool is_word_of_its_own(uint32_t cp, uint32_t arg) {
-    return pre_is_punct(cp, arg) || tok_is_cjk(cp);
-}
-
 /* The id that closes a text; an absent key leaves *id alone. */
 static status closing_id(const tok *t, const tensor_file *f, int32_t *id, err *e) {
     uint32_t sep = (uint32_t)*id;
@@ -43,7 +39,7 @@ status tok_wordpiece_open_gguf(tok *t, const tensor_file *f, err *e) {
                                      {.op = NORM_OP_CLEAN}};
     static const pre_step pre[] = {
         {.op = PRE_SPLIT_CHARS, .behavior = PRE_REMOVED, .is = pre_is_space},
-        {.op = PRE_SPLIT_CHARS, .behavior = PRE_ISOLATED, .is = is_word_of_its_own}};
+        {.op = PRE_SPLIT_CHARS, .behavior = PRE_ISOLATED, .is = pre_is_alone}};
     tok_index x = {0};
     word_model w;
     status s = tok_gguf_read(t, f, &defaults, &x, e);

@@ -4,6 +4,7 @@
 #define TOKENIZER_TOK_IMPL_H
 
 #include "base/arena.h"
+#include "base/os.h"
 #include "tokenizer/tok.h"
 #include "tokenizer/tok_index.h"
 #include "tokenizer/tok_merge.h"
@@ -43,6 +44,8 @@ enum { TOK_AGENT = 1, TOK_SPLINTR = 2 };
 
 enum { TOK_SPECIAL_COUNT = RZ_UNK + 1, TOK_MAX_SIZE = 1 << 26, TOK_MAX_AROUND = 4 };
 
+struct rzv;
+
 /* One kind of vocabulary. */
 typedef struct tok_methods {
     const char *name; /* "SentencePiece BPE" */
@@ -53,14 +56,17 @@ typedef struct tok_methods {
     /* The next place at or behind `from` where plain text may be cut in parts that are encoded with
      * `where` 0 from the second on; text.len: none. NULL: never. */
     size_t (*cut)(const tok *t, str text, size_t from);
-    void (*forget)(void *state); /* drop caches; or NULL */
+    void (*forget)(void *state);  /* drop caches; or NULL */
+    status (*rzv)(struct rzv *a); /* the kind's part of a compact file, see tok_rzv.h */
 } tok_methods;
 
 struct rz_tokenizer {
     const tok_methods *kind;
     void *state; /* the kind's own */
     size_t n;
-    const str *piece;      /* [n] views into the file; NULL: spelled as their bytes */
+    const str *piece;   /* [n] views into the file; NULL: spelled as their bytes, unless ... */
+    uint32_t *piece_at; /* [n + 1] ... these are there: where each begins in piece_text */
+    char *piece_text;
     uint32_t *byte_at;     /* [n + 1] where the decoded bytes of each id begin in `bytes` */
     char *bytes;           /* control tokens may have their text there; it is not decoded */
     uint8_t *type, *flags; /* [n] */
@@ -77,7 +83,8 @@ struct rz_tokenizer {
     tok_norm own_norm;          /* `norm` where the steps are this tokenizer's own */
     bool puts_space;            /* plain text that begins with no space gets one */
     tensor_file *file;          /* owned, or NULL */
-    arena mem;                  /* all arrays above except inside specials */
+    os_map map;                 /* of a compact file, which all arrays lie in */
+    arena mem;                  /* all other arrays above except inside specials */
 };
 
 /* tok_many.c. Plain text in parts on the pool's threads; ids as from kind->encode. */
@@ -167,6 +174,13 @@ status tok_rank_finish(tok *t, const str *text, const char *path, const str *pat
 /* Mistral's tekken.json, parsed; what it was parsed from may go. */
 bool tok_looks_like_tekken(const json *root);
 status tok_open_tekken(tok **out, const char *path, const json *root, err *e);
+/* A compact file (tok_rzv.h). The result lies in its bytes. */
+bool tok_looks_like_rzv(str file);
+status tok_open_rzv(tok **out, const char *path, str file, err *e);
+/* The parts of its kinds. */
+status tok_bpe_rzv(struct rzv *a);
+status tok_spm_rzv(struct rzv *a);
+status tok_pipe_rzv(struct rzv *a);
 /* A .tiktoken file's text. The result does not refer to it. */
 status tok_open_tiktoken(tok **out, const char *path, str file, const struct tok_named *v,
                          int variant, err *e);

@@ -3,6 +3,8 @@
 #include "tokenizer/tok_merge.h"
 
 #include "base/mem.h"
+#include "tokenizer/tok_impl.h"
+#include "tokenizer/tok_rzv.h"
 
 enum { SHORT_ROW = 48 };
 
@@ -68,6 +70,33 @@ bool merge_table_build(merge_table *t, const merge_list *l, arena *mem) {
     if (!merge_table_init(t, l->n, !by_id, mem)) return false;
     for (size_t k = 0; k < l->n; k++) merge_table_put(t, &l->p[k]);
     return true;
+}
+
+/* Pairs make tokens, and a search ends soon. Without branches: what is out of bounds leaves a sign
+ * bit. */
+static status check(const rzv *a, const merge_table *t) {
+    const uint32_t last_id = (uint32_t)a->t->n - 1;
+    uint32_t bad = 0, run = 0, longest = 0;
+    for (size_t i = 0; i < t->n_slot; i++) {
+        const uint32_t used = t->slot[i] == free_slot ? 0 : UINT32_MAX;
+        bad |= used & (last_id - merge_result(t, i));
+        run = (run + 1) & used;
+        longest = run > longest ? run : longest;
+    }
+    if (bad >> 31) return rzv_error(a, "merges", "make what is no token");
+    return longest > RZV_MOST_RUN || longest == t->n_slot ? rzv_error(a, "merges", "are too dense")
+                                                          : RZ_OK;
+}
+
+status merge_table_rzv(rzv *a, merge_table *t) {
+    uint32_t n = (uint32_t)t->n_slot;
+    bool ranked = t->rank != NULL;
+    TRY(rzv_u32(a, "merges", &n, 1, UINT32_MAX));
+    t->n_slot = n;
+    TRY(rzv_array(a, "merges", &t->slot, n, sizeof *t->slot));
+    TRY(rzv_flag(a, "ranks", &ranked));
+    if (ranked) TRY(rzv_array(a, "ranks", &t->rank, n, sizeof *t->rank));
+    return rzv_reads(a) ? check(a, t) : RZ_OK;
 }
 
 void merge_work_init(merge_work *w) {

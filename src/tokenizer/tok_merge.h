@@ -7,6 +7,7 @@
 #define TOKENIZER_TOK_MERGE_H
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/str.h"
 
 #define MERGE_NONE UINT32_MAX
@@ -59,6 +60,10 @@ void merge_table_put(merge_table *t, const merge_pair *pair);
 /* The table of a list, in `mem`. Of two equal pairs the first counts. All symbols <=
  * MERGE_MAX_SYMBOL. */
 bool merge_table_build(merge_table *t, const merge_list *l, arena *mem);
+
+/* Its part of a compact file. */
+struct rzv;
+status merge_table_rzv(struct rzv *a, merge_table *t);
 
 /* A row of symbols. */
 typedef struct merge_part {

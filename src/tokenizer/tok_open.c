@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "tokenizer/tok_impl.h"
@@ -75,6 +76,12 @@ static status open_file(tok **out, const char *path, const tok_named *v, int var
     os_map m;
     TRY(os_map_open(&m, path, e));
     const str file = {(const char *)m.data, m.len};
+    if (tok_looks_like_rzv(file)) {
+        const status mapped = tok_open_rzv(out, path, file, e);
+        if (mapped < 0) os_map_close(&m);
+        else (*out)->map = m;
+        return mapped;
+    }
     const status s = str_starts(file, STR_LIT("GGUF")) ? open_gguf(out, path, e)
                                                        : open_bytes(out, path, file, v, variant, e);
     os_map_close(&m);
@@ -119,6 +126,23 @@ static str cut_variant(str name, int *variant) {
     return name;
 }
 
+/* The compact form of the first folder that has it; false: go on with the file it was made of. One
+ * that cannot be opened, of an earlier version perhaps, is only told of. */
+static bool open_compact(tok **out, const tok_named *v, const char *const *folder, size_t n) {
+    buf file = BUF_INIT, path = BUF_INIT;
+    err e = {0};
+    bool open = false, found = false;
+    buf_printf(&file, "%s.rzv", v->name);
+    for (size_t i = 0; i < n && !found && buf_cstr(&file); i++) {
+        found = is_there(&path, folder[i], file.p);
+        open = found && tok_open(out, path.p, &e) >= 0;
+    }
+    if (found && !open) log_warn("%s; %s is looked for instead", e.text, v->file);
+    buf_free(&file);
+    buf_free(&path);
+    return open;
+}
+
 status tok_open_named(tok **out, str name, const char *const *folder, size_t n_folder, err *e) {
     int variant;
     const str plain = cut_variant(name, &variant);
@@ -128,6 +152,7 @@ status tok_open_named(tok **out, str name, const char *const *folder, size_t n_f
         return err_set(e, RZ_EINVAL, "%s has no agent tokens", v->name);
     buf path = BUF_INIT;
     size_t i = 0;
+    if (!variant && open_compact(out, v, folder, n_folder)) return RZ_OK;
     while (i < n_folder && !is_there(&path, folder[i], v->file)) i++;
     status s;
     if (path.failed) s = err_set(e, RZ_ENOMEM, "tokenizer: out of memory");

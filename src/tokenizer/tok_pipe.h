@@ -26,8 +26,15 @@ typedef struct word_work {
 typedef struct word_model {
     const char *name; /* "Unigram" */
     void (*encode)(const tok *t, const void *state, str word, word_work *w, tok_ids *out);
-    void *state; /* in the tokenizer's arena */
+    void *state;                                        /* in the tokenizer's arena */
+    status (*rzv)(struct rzv *a, struct word_model *m); /* its part of a compact file */
 } word_model;
+/* Write m->state, or make *m. */
+status tok_unigram_rzv(struct rzv *a, word_model *m);
+status tok_wordpiece_rzv(struct rzv *a, word_model *m);
+status tok_wordlevel_rzv(struct rzv *a, word_model *m);
+status tok_word_bpe_rzv(struct rzv *a, word_model *m);
+status tok_greedy_rzv(struct rzv *a, word_model *m);
 
 typedef struct unigram_options {
     const float *score;
@@ -101,6 +108,7 @@ bool pre_is_number(uint32_t cp, uint32_t arg);
 bool pre_is_punct(uint32_t cp, uint32_t arg); /* ASCII signs and category P */
 bool pre_is_char(uint32_t cp, uint32_t arg);  /* cp == arg */
 bool pre_is_cjk(uint32_t cp, uint32_t arg);
+bool pre_is_alone(uint32_t cp, uint32_t arg); /* pre_is_punct or pre_is_cjk */
 
 typedef struct pre_word {
     uint32_t from, to; /* in text */

@@ -28,6 +28,10 @@ bool pre_is_cjk(uint32_t cp, uint32_t arg) {
     return tok_is_cjk(cp);
 }
 
+bool pre_is_alone(uint32_t cp, uint32_t arg) {
+    return pre_is_punct(cp, arg) || pre_is_cjk(cp, arg);
+}
+
 void pre_words_free(pre_words *w) {
     buf_free(&w->room);
     mem_free(w->p);

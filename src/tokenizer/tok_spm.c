@@ -9,9 +9,13 @@
 #include "base/mem.h"
 #include "tokenizer/tok_cache.h"
 #include "tokenizer/tok_impl.h"
+#include "tokenizer/tok_rzv.h"
 #include "unicode/utf8.h"
 
-enum { SPACE = 0x2581 };
+enum {
+    SPACE = 0x2581,
+    SPM_MOST = MERGE_MAX_SYMBOL - 0x110000, /* tokens: any character may need a symbol, too */
+};
 
 typedef struct char_slot {
     uint32_t cp, symbol; /* symbol MERGE_NONE: free slot */
@@ -229,6 +233,11 @@ int tok_byte_named(str piece) {
     return value;
 }
 
+static void find_all_bytes(spm *s) {
+    s->all_bytes = true;
+    for (int i = 0; i < 256; i++) s->all_bytes &= s->byte[i] >= 0;
+}
+
 static void find_bytes(spm *s, const tok *t) {
     for (int i = 0; i < 256; i++) s->byte[i] = -1;
     if (s->o.no_bytes) return;
@@ -237,8 +246,7 @@ static void find_bytes(spm *s, const tok *t) {
         const int b = tok_byte_named(t->piece[id]);
         if (b >= 0 && s->byte[b] < 0) s->byte[b] = (int32_t)id;
     }
-    s->all_bytes = true;
-    for (int i = 0; i < 256; i++) s->all_bytes &= s->byte[i] >= 0;
+    find_all_bytes(s);
 }
 
 /* A file without token types still means bytes by "<0x0A>". */
@@ -476,14 +484,13 @@ static size_t cut_spm(const tok *t, str text, size_t from) {
 }
 
 static const tok_methods spm_methods = {"SentencePiece BPE", encode_spm, forget_spm, cut_spm,
-                                        forget_spm};
+                                        forget_spm,          tok_spm_rzv};
 
 status tok_spm_init(tok *t, tok_index *x, const merge_list *merges, const tok_spm_options *o,
                     err *e) {
-    const size_t most = MERGE_MAX_SYMBOL - 0x110000; /* any character may need a symbol, too */
-    if (t->n > most)
-        return err_set(e, RZ_EUNSUPPORTED, "%s: %zu tokens, this build takes up to %zu", o->where,
-                       t->n, most);
+    if (t->n > SPM_MOST)
+        return err_set(e, RZ_EUNSUPPORTED, "%s: %zu tokens, this build takes up to %d", o->where,
+                       t->n, SPM_MOST);
     arena scratch = ARENA_INIT;
     spm *s = arena_zero(&t->mem, 1, sizeof *s);
     if (s) s->o = *o;
@@ -493,6 +500,50 @@ status tok_spm_init(tok *t, tok_index *x, const merge_list *merges, const tok_sp
     find_bytes(s, t);
     t->state = s;
     t->kind = &spm_methods;
+    return RZ_OK;
+}
+
+/* A search for a character ends soon. */
+static status rzv_chars(rzv *a, spm *s) {
+    uint32_t n = (uint32_t)(s->char_mask + 1);
+    size_t run = 0, longest = 0;
+    TRY(rzv_u32(a, "characters", &n, 1, 1 << 22));
+    if (n & (n - 1)) return rzv_error(a, "characters", "are no power of two");
+    s->char_mask = n - 1;
+    TRY(rzv_array(a, "characters", &s->chars, n, sizeof *s->chars));
+    for (size_t i = 0; i < n; i++) {
+        run = s->chars[i].symbol == MERGE_NONE ? 0 : run + 1;
+        longest = run > longest ? run : longest;
+    }
+    if (longest > RZV_MOST_RUN || longest == n) return rzv_error(a, "characters", "are too dense");
+    return rzv_inside(a, "ASCII", s->ascii, sizeof s->ascii);
+}
+
+static status rzv_options(rzv *a, tok_spm_options *o) {
+    uint32_t prefix = o->prefix;
+    TRY(rzv_u32(a, "prefix", &prefix, 0, SPM_PREFIX_FIRST));
+    o->prefix = (spm_prefix)prefix;
+    TRY(rzv_flag(a, "keeps_spaces", &o->keeps_spaces));
+    TRY(rzv_flag(a, "splits_spaces", &o->splits_spaces));
+    TRY(rzv_flag(a, "no_bytes", &o->no_bytes));
+    TRY(rzv_flag(a, "drops_unknown", &o->drops_unknown));
+    return rzv_flag(a, "keeps_unknown_runs", &o->keeps_unknown_runs);
+}
+
+status tok_spm_rzv(rzv *a) {
+    tok *t = a->t;
+    if (t->n > SPM_MOST) return rzv_error(a, "tokens", "are too many");
+    spm *s = rzv_reads(a) ? arena_zero(&t->mem, 1, sizeof *s) : t->state;
+    if (!s) return rzv_no_memory(a);
+    t->state = s;
+    t->kind = &spm_methods;
+    TRY(merge_table_rzv(a, &s->merges));
+    TRY(rzv_chars(a, s));
+    TRY(rzv_u32(a, "space", &s->space, 0, UINT32_MAX));
+    TRY(rzv_flag(a, "words_apart", &s->words_apart));
+    TRY(rzv_bytes(a, "bytes", s->byte));
+    TRY(rzv_options(a, &s->o));
+    if (rzv_reads(a) && !s->o.no_bytes) find_all_bytes(s);
     return RZ_OK;
 }
 

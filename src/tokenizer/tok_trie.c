@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "tokenizer/tok_impl.h"
+#include "tokenizer/tok_rzv.h"
 
 enum { BLOCK = 256, MAX_TRIES = 48 };
 
@@ -138,6 +140,17 @@ bool tok_trie_build(tok_trie *t, trie_key *key, size_t n, arena *mem) {
     mem_free(b.node);
     mem_free(b.stack);
     return node != NULL;
+}
+
+status tok_trie_rzv(rzv *a, tok_trie *t) {
+    uint32_t n = (uint32_t)t->n;
+    TRY(rzv_u32(a, "trie", &n, BLOCK, UINT32_MAX));
+    t->n = n;
+    TRY(rzv_array(a, "trie", &t->node, n, sizeof *t->node));
+    bool bad = n % BLOCK != 0;
+    for (size_t i = 0; i < n; i++)
+        bad |= t->node[i].base >= n || (t->node[i].id != TRIE_NONE && t->node[i].id >= a->t->n);
+    return bad ? rzv_error(a, "trie", "leads nowhere") : RZ_OK;
 }
 
 uint32_t tok_trie_walk(const tok_trie *t, uint32_t node, str s) {

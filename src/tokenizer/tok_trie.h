@@ -6,6 +6,7 @@
 #define TOKENIZER_TOK_TRIE_H
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/str.h"
 
 #define TRIE_NONE UINT32_MAX
@@ -28,6 +29,10 @@ typedef struct trie_key {
 /* Build from keys, in `mem`; `key` is sorted on the way. Of equal keys the lowest id counts, empty
  * ones are left out. false: out of memory. */
 bool tok_trie_build(tok_trie *t, trie_key *key, size_t n, arena *mem);
+
+/* Its part of a compact file. */
+struct rzv;
+status tok_trie_rzv(struct rzv *a, tok_trie *t);
 
 /* The child by byte c, or TRIE_NONE. `node` is one of the trie's. */
 static inline uint32_t tok_trie_step(const tok_trie *t, uint32_t node, unsigned char c) {

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "tokenizer/tok_pipe.h"
+#include "tokenizer/tok_rzv.h"
 #include "unicode/utf8.h"
 
 /* The best way to reach a place. */
@@ -173,7 +174,22 @@ status tok_unigram_init(word_model *m, tok *t, const unigram_options *o, err *e)
     u->unk = o->unk;
     u->single = o->single;
     u->has_bytes = o->byte != NULL;
+    memset(u->byte, 0xFF, sizeof u->byte);
     if (o->byte) memcpy(u->byte, o->byte, sizeof u->byte);
-    *m = (word_model){"Unigram", encode_unigram, u};
+    *m = (word_model){"Unigram", encode_unigram, u, tok_unigram_rzv};
+    return RZ_OK;
+}
+
+status tok_unigram_rzv(rzv *a, word_model *m) {
+    unigram *u = rzv_reads(a) ? arena_zero(&a->t->mem, 1, sizeof *u) : m->state;
+    if (!u) return rzv_no_memory(a);
+    TRY(tok_trie_rzv(a, &u->trie));
+    TRY(rzv_array(a, "scores", &u->score, a->t->n, sizeof *u->score));
+    TRY(rzv_bytes(a, "bytes", u->byte));
+    TRY(rzv_f64(a, "unk_score", &u->unk_score));
+    TRY(rzv_id(a, "unk", &u->unk));
+    TRY(rzv_flag(a, "has_bytes", &u->has_bytes));
+    TRY(rzv_flag(a, "single", &u->single));
+    *m = (word_model){"Unigram", encode_unigram, u, tok_unigram_rzv};
     return RZ_OK;
 }

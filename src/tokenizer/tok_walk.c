@@ -3,8 +3,10 @@
 
 #include "base/mem.h"
 #include "tokenizer/tok_cache.h"
+#include "tokenizer/tok_impl.h"
+#include "tokenizer/tok_rzv.h"
 
-enum { FILTER_BITS = 20 };
+enum { FILTER_BITS = 20, FEW_FILTER_BITS = 12, FEW = 1 << 10 };
 
 static inline uint32_t left_of(uint64_t split) { return (uint32_t)(split >> 43); }
 static inline uint32_t right_of(uint64_t split) { return (uint32_t)(split >> 22 & 0x1FFFFF); }
@@ -12,7 +14,7 @@ static inline uint32_t order_of(uint64_t split) { return (uint32_t)(split & 0x3F
 
 /* When the pair merges: 0: a part of an odd token, there is no saying; UINT32_MAX: never. */
 static inline uint32_t pair_order(const tok_walk *w, uint32_t a, uint32_t b) {
-    const uint64_t h = merge_hash(a, b) >> (32 - FILTER_BITS);
+    const uint64_t h = merge_hash(a, b) >> w->shift;
     if (!(w->filter[h / 64] >> (h % 64) & 1)) return UINT32_MAX;
     const size_t i = merge_find(&w->merges, a, b);
     return i == SIZE_MAX ? UINT32_MAX : order_of(w->split[merge_result(&w->merges, i)]);
@@ -70,7 +72,7 @@ static void put_pair(builder *b, const merge_pair *p) {
     b->failed = b->failed || !merge_list_add(&b->all, *p);
     if (b->failed) return;
     merge_table_put(&b->w->merges, p);
-    const uint64_t h = merge_hash(p->left, p->right) >> (32 - FILTER_BITS);
+    const uint64_t h = merge_hash(p->left, p->right) >> b->w->shift;
     b->w->filter[h / 64] |= (uint64_t)1 << (h % 64);
 }
 
@@ -156,6 +158,8 @@ static bool build_trie(tok_walk *w, const str *text, size_t n, arena *mem) {
     return ok;
 }
 
+static size_t filter_words(const tok_walk *w) { return ((size_t)1 << (32 - w->shift)) / 64; }
+
 bool tok_walk_init(tok_walk *w, const str *text, size_t n, const merge_list *merges,
                    bool whole_first, arena *mem) {
     builder b = {.w = w, .text = text, .room = n};
@@ -163,7 +167,8 @@ bool tok_walk_init(tok_walk *w, const str *text, size_t n, const merge_list *mer
     for (size_t k = 0; merges && k < merges->n; k++)
         b.ranked |= merges->p[k].rank != merges->p[k].merged;
     w->split = arena_zero(mem, n, sizeof *w->split);
-    w->filter = arena_zero(mem, ((size_t)1 << FILTER_BITS) / 64, sizeof *w->filter);
+    w->shift = n > FEW ? 32 - FILTER_BITS : 32 - FEW_FILTER_BITS;
+    w->filter = arena_zero(mem, filter_words(w), sizeof *w->filter);
     bool ok = w->split && w->filter && build_trie(w, text, n, mem) &&
               merge_table_init(&w->merges, b.room, b.ranked, &b.scratch);
     if (ok && merges) take_list(&b, merges);
@@ -172,6 +177,33 @@ bool tok_walk_init(tok_walk *w, const str *text, size_t n, const merge_list *mer
     merge_list_free(&b.all);
     arena_free(&b.scratch);
     return ok;
+}
+
+/* Parts are shorter than the whole: so taking tokens apart comes to an end. */
+static status check_splits(const rzv *a, const tok_walk *w) {
+    const uint32_t *at = a->t->byte_at;
+    const uint32_t n = (uint32_t)a->t->n;
+    for (uint32_t id = 0; id < n; id++) {
+        const uint64_t split = w->split[id];
+        if (order_of(split) == 0) continue;
+        const uint32_t left = left_of(split), right = right_of(split);
+        if (left >= n || right >= n) return rzv_error(a, "parts", "are no tokens");
+        const uint32_t first = at[left + 1] - at[left], second = at[right + 1] - at[right];
+        if (first == 0 || second == 0 || (uint64_t)first + second != at[id + 1] - at[id])
+            return rzv_error(a, "parts", "are not as long as their token");
+    }
+    return RZ_OK;
+}
+
+status tok_walk_rzv(rzv *a, tok_walk *w) {
+    TRY(rzv_flag(a, "walks", &w->walks));
+    TRY(rzv_flag(a, "whole_first", &w->whole_first));
+    TRY(byte_trie_rzv(a, &w->trie));
+    TRY(rzv_array(a, "parts", &w->split, a->t->n, sizeof *w->split));
+    TRY(rzv_u32(a, "filter", &w->shift, 32 - FILTER_BITS, 32 - FEW_FILTER_BITS));
+    TRY(rzv_array(a, "filter", &w->filter, filter_words(w), sizeof *w->filter));
+    TRY(merge_table_rzv(a, &w->merges));
+    return rzv_reads(a) ? check_splits(a, w) : RZ_OK;
 }
 
 /* ---- encoding ---- */

@@ -16,6 +16,7 @@
 #ifndef TOKENIZER_TOK_WALK_H
 #define TOKENIZER_TOK_WALK_H
 
+#include "base/err.h"
 #include "tokenizer/tok_merge.h"
 #include "tokenizer/byte_trie.h"
 
@@ -25,6 +26,7 @@ typedef struct tok_walk {
     byte_trie trie;     /* plain tokens; TRIE_WHOLE: odd, or never made by merging */
     uint64_t *split;    /* [n]: left << 43 | right << 22 | order of its merge from 1; 0: not made */
     uint64_t *filter;   /* a bit per hash of a pair: most pairs are told at once not to merge */
+    uint32_t shift;     /* of a hash, to the number of its bit */
     merge_table merges; /* the pairs that can meet: one per token, and all of odd ones */
     bool walks;         /* false: pairs out of order, or two tokens of equal bytes; only merges */
     bool whole_first;   /* a text that spells a token is that token, whatever merging says */
@@ -35,6 +37,9 @@ typedef struct tok_walk {
  * ranks. Arrays are in `mem`. false: out of memory. */
 bool tok_walk_init(tok_walk *w, const str *text, size_t n, const merge_list *merges,
                    bool whole_first, arena *mem);
+
+/* Its part of a compact file. */
+status tok_walk_rzv(struct rzv *a, tok_walk *w);
 
 /* The ids of a piece of 1..WALK_MOST bytes. Returns their number, at most len; 0: some byte has no
  * token, or odd tokens are about, and the bytes are to be merged. `known` remembers

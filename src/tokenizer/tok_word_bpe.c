@@ -3,6 +3,7 @@
  * words that are looked up whole first. */
 #include "base/mem.h"
 #include "tokenizer/tok_pipe.h"
+#include "tokenizer/tok_rzv.h"
 #include "unicode/utf8.h"
 
 typedef struct word_bpe {
@@ -90,6 +91,25 @@ status tok_word_bpe_init(word_model *m, tok *t, const merge_list *merges, const 
         memcpy(b->byte, o->byte, sizeof b->byte);
         b->o.byte = b->byte;
     }
-    *m = (word_model){"BPE", encode_word_bpe, b};
+    *m = (word_model){"BPE", encode_word_bpe, b, tok_word_bpe_rzv};
+    return RZ_OK;
+}
+
+status tok_word_bpe_rzv(rzv *a, word_model *m) {
+    word_bpe *b = rzv_reads(a) ? arena_zero(&a->t->mem, 1, sizeof *b) : m->state;
+    if (!b) return rzv_no_memory(a);
+    bool bytes = b->o.byte != NULL;
+    TRY(tok_trie_rzv(a, &b->trie));
+    TRY(merge_table_rzv(a, &b->merges));
+    TRY(rzv_id(a, "unk", &b->o.unk));
+    TRY(rzv_flag(a, "byte_fallback", &bytes));
+    TRY(rzv_bytes(a, "bytes", b->byte));
+    TRY(rzv_str(a, "inside", &b->o.inside));
+    TRY(rzv_str(a, "end", &b->o.end));
+    TRY(rzv_flag(a, "fuse_unk", &b->o.fuse_unk));
+    TRY(rzv_flag(a, "ignore_merges", &b->o.ignore_merges));
+    b->o.byte = bytes ? b->byte : NULL;
+    b->inside = tok_trie_walk(&b->trie, 0, b->o.inside);
+    *m = (word_model){"BPE", encode_word_bpe, b, tok_word_bpe_rzv};
     return RZ_OK;
 }

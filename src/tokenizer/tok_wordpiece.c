@@ -3,6 +3,7 @@
  * greedy model (RWKV) is WordPiece over a whole text without giving up. */
 #include "base/mem.h"
 #include "tokenizer/tok_pipe.h"
+#include "tokenizer/tok_rzv.h"
 #include "unicode/utf8.h"
 
 typedef struct wordpiece {
@@ -72,7 +73,7 @@ status tok_wordpiece_init(word_model *m, tok *t, const wordpiece_options *o, err
         return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     p->o = *o;
     p->inside = tok_trie_walk(&p->trie, 0, o->inside);
-    *m = (word_model){"WordPiece", encode_wordpiece, p};
+    *m = (word_model){"WordPiece", encode_wordpiece, p, tok_wordpiece_rzv};
     return RZ_OK;
 }
 
@@ -90,7 +91,7 @@ status tok_wordlevel_init(word_model *m, tok *t, int32_t unk, err *e) {
     if (!p || !build(&p->trie, t, t->piece))
         return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     p->o.unk = unk;
-    *m = (word_model){"WordLevel", encode_wordlevel, p};
+    *m = (word_model){"WordLevel", encode_wordlevel, p, tok_wordlevel_rzv};
     return RZ_OK;
 }
 
@@ -117,6 +118,43 @@ status tok_greedy_init(word_model *m, tok *t, int32_t unk, err *e) {
     mem_free(text);
     if (!ok) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     p->o.unk = unk;
-    *m = (word_model){"greedy", encode_greedy, p};
+    *m = (word_model){"greedy", encode_greedy, p, tok_greedy_rzv};
+    return RZ_OK;
+}
+
+/* ---- compact files ---- */
+
+/* *p receives m's state, or a new one. */
+static status rzv_words(rzv *a, const word_model *m, wordpiece **p) {
+    *p = rzv_reads(a) ? arena_zero(&a->t->mem, 1, sizeof **p) : m->state;
+    if (!*p) return rzv_no_memory(a);
+    TRY(tok_trie_rzv(a, &(*p)->trie));
+    return rzv_id(a, "unk", &(*p)->o.unk);
+}
+
+status tok_wordpiece_rzv(rzv *a, word_model *m) {
+    wordpiece *p;
+    TRY(rzv_words(a, m, &p));
+    uint32_t max_chars = (uint32_t)p->o.max_chars;
+    TRY(rzv_str(a, "lead", &p->o.lead));
+    TRY(rzv_str(a, "inside", &p->o.inside));
+    TRY(rzv_u32(a, "max_chars", &max_chars, 0, UINT32_MAX));
+    p->o.max_chars = max_chars;
+    p->inside = tok_trie_walk(&p->trie, 0, p->o.inside);
+    *m = (word_model){"WordPiece", encode_wordpiece, p, tok_wordpiece_rzv};
+    return RZ_OK;
+}
+
+status tok_wordlevel_rzv(rzv *a, word_model *m) {
+    wordpiece *p;
+    TRY(rzv_words(a, m, &p));
+    *m = (word_model){"WordLevel", encode_wordlevel, p, tok_wordlevel_rzv};
+    return RZ_OK;
+}
+
+status tok_greedy_rzv(rzv *a, word_model *m) {
+    wordpiece *p;
+    TRY(rzv_words(a, m, &p));
+    *m = (word_model){"greedy", encode_greedy, p, tok_greedy_rzv};
     return RZ_OK;
 }
