@@ -311,6 +311,7 @@ typedef enum rz_finish {
 
 typedef struct rz_usage {
     uint32_t prompt, output;             /* tokens                                       */
+    uint32_t cached;                     /* of the prompt, found computed already        */
     double queue_s, prefill_s, decode_s; /* waiting; to the first token; after it        */
 } rz_usage;
 
@@ -392,9 +393,12 @@ typedef struct rz_engine_options {
     size_t max_requests; /* sequences running at once; 0 = 64                          */
     size_t max_queue;    /* requests waiting; 0 = 4096                                 */
     rz_kv kv;
+    size_t prefix_bytes; /* of kv_bytes and of copies of recurrent state, for prompts that
+                            begin as an earlier one did; 0 = 1 GiB at most, RZ_PREFIX_OFF */
 } rz_engine_options;
 #define RZ_ENGINE_INIT \
-    { sizeof(rz_engine_options), 0, 0, 0, 0, 0, RZ_KV_AUTO }
+    { sizeof(rz_engine_options), 0, 0, 0, 0, 0, RZ_KV_AUTO, 0 }
+#define RZ_PREFIX_OFF SIZE_MAX /* keep nothing */
 
 /* All run on the engine thread and must not block, nor call rz_engine_free. */
 typedef struct rz_sink {
@@ -414,6 +418,9 @@ typedef struct rz_engine_stats {
     uint64_t kv_bytes_total, kv_bytes_used;                 /* whole cache; pages held     */
     uint32_t kv_pages_total, kv_pages_used, kv_page_tokens;
     double busy_s; /* time spent in steps         */
+    /* Requests that looked for a beginning, found one, tokens found; pages dropped for room. */
+    uint64_t prefix_queries, prefix_hits, prefix_tokens, prefix_evictions;
+    uint64_t prefix_bytes_total, prefix_bytes_used; /* most, and kept now */
 } rz_engine_stats;
 
 /* The model must outlive the engine. `opt` may be NULL. */

@@ -32,6 +32,7 @@
     X(model)             \
     X(engine)            \
     X(embed)             \
+    X(prefix)            \
     X(families)          \
     X(synthetic)         \
     X(http)              \

@@ -37,7 +37,7 @@ static void test_sizes_that_overflow_are_refused(void) {
     kv_pool pages;
     err e = {0};
     CHECK(kv_pool_init(&pages, &huge, KV_F32, UINT32_MAX, &e) < 0);
-    for (long n = 1; n <= 2; n++) {
+    for (long n = 1; n <= 3; n++) {
         mem_fail_at(n);
         CHECK(kv_pool_init(&pages, &tiny, KV_F16, 4, &e) == RZ_ENOMEM);
         mem_fail_at(0);

@@ -5,6 +5,7 @@
 #include "runtime/kv.h"
 
 enum { DEFAULT_BATCH = 512, DEFAULT_REQUESTS = 64, DEFAULT_QUEUE = 4096 };
+enum { DEFAULT_PREFIX = 1 << 30 };
 enum { MAX_BATCH = 1 << 16, MAX_REQUESTS = 1 << 16, MAX_QUEUE = 1 << 20 };
 
 static uint64_t physical_memory(void) {
@@ -47,6 +48,8 @@ rz_status rz_engine_new(rz_engine **out, rz_model *m, const rz_engine_options *g
                    &c.max_requests, e));
     TRY(take_count("max_queue", opt.max_queue, DEFAULT_QUEUE, MAX_QUEUE, &c.max_queue, e));
     TRY(choose_pages(&c, m, opt.kv_bytes, e));
+    c.prefix_bytes = opt.prefix_bytes ? opt.prefix_bytes : DEFAULT_PREFIX;
+    if (opt.prefix_bytes == RZ_PREFIX_OFF) c.prefix_bytes = 0;
     return engine_new(out, m, m->m, m->tok, m->workers, &c, e);
 }
 

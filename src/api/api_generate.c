@@ -48,6 +48,7 @@ rz_status rz_generate(rz_model *m, const char *prompt, const rz_params *p, rz_te
     if (!m->tok) return err_set(e, RZ_EINVAL, "%s: has no tokenizer", m->file->path);
     rz_engine_options opt = RZ_ENGINE_INIT;
     opt.max_requests = 1;
+    opt.prefix_bytes = RZ_PREFIX_OFF;
     one_answer a = {.fn = fn, .ud = ud};
     pthread_mutex_init(&a.lock, NULL);
     pthread_cond_init(&a.changed, NULL);

@@ -146,6 +146,7 @@ status bench_batch(rz_model *m, const bench_plan *p, const rz_token *ids, bench_
     }
     opt.max_requests = row->batch;
     opt.kv = p->kv;
+    opt.prefix_bytes = RZ_PREFIX_OFF; /* the same prompt again and again is to be computed */
     batch_run r = {.p = p, .n_seq = row->batch, .n = row->tokens, .rate = rate};
     TRY(rz_engine_new(&r.g, m, &opt, e));
     pthread_mutex_init(&r.lock, NULL);

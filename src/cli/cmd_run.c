@@ -205,6 +205,7 @@ static status generate(const run_args *a, rz_model *m, rz_params *p, str prompt,
     opt.context = a->compute.ctx;
     opt.kv = (rz_kv)a->compute.kv;
     opt.max_requests = 1;
+    opt.prefix_bytes = RZ_PREFIX_OFF;
     rz_engine *g = NULL;
     rz_token *ids = NULL;
     size_t n = 0;

@@ -14,7 +14,7 @@
 typedef struct serve_args {
     model_arg model;
     compute_arg compute;
-    const char *host, *model_id;
+    const char *host, *model_id, *prefix_cache;
     int port;
     size_t kv_bytes, batch_tokens, parallel, queue;
     size_t max_body, max_connections;
@@ -47,6 +47,9 @@ static const arg_option room_options[] = {
      .max = 9e18, .value = "SIZE", .fallback = "0",
      .help = "memory for keys and values (512M, 2G); 0 = for all answers at full length, at most "
              "half of the machine's"},
+    {.name = "prefix-cache", .kind = ARG_TEXT, .at = offsetof(serve_args, prefix_cache),
+     .value = "off|SIZE", .fallback = "1G",
+     .help = "share of that memory kept for prompts that begin as an earlier one did"},
     {.name = "max-body", .kind = ARG_BYTES, .at = offsetof(serve_args, max_body), .min = 1,
      .max = 9e18, .value = "SIZE", .fallback = "8M", .help = "longest request body"},
     COUNT(max_connections, "max-connections", 1, 1048576, "4096", "connections open at once"),
@@ -103,6 +106,17 @@ static void announce(const serve_args *a, const rz_server *server, const rz_mode
 
 static int milliseconds(float seconds) { return (int)((double)seconds * 1000 + 0.5); }
 
+static status read_prefix_cache(const char *text, size_t *bytes, err *e) {
+    uint64_t n = 0;
+    *bytes = RZ_PREFIX_OFF;
+    if (strcmp(text, "off") == 0) return RZ_OK;
+    if (!str_bytes(str_of(text), &n) || n == 0 || n >= RZ_PREFIX_OFF)
+        return err_set(e, RZ_EINVAL,
+                       "--prefix-cache is \"%.80s\", expected off or a size such as 512M", text);
+    *bytes = (size_t)n;
+    return RZ_OK;
+}
+
 static status start(const serve_args *a, rz_model *m, rz_engine **engine, rz_server **server,
                     err *e) {
     rz_engine_options eo = RZ_ENGINE_INIT;
@@ -112,6 +126,7 @@ static status start(const serve_args *a, rz_model *m, rz_engine **engine, rz_ser
     eo.batch_tokens = a->batch_tokens;
     eo.max_requests = a->parallel;
     eo.max_queue = a->queue;
+    TRY(read_prefix_cache(a->prefix_cache, &eo.prefix_bytes, e));
     TRY(rz_engine_new(engine, m, &eo, e));
     rz_server_options so = RZ_SERVER_INIT;
     so.host = a->host;
@@ -147,8 +162,10 @@ static int serve(const cmd_call *c) {
         buf_free(&usage);
         return CMD_FAILED;
     }
+    size_t prefix_bytes;
     if (model_arg_take(&a->model, c->rest, &used, &e) < 0 ||
-        model_arg_no_more(c->rest, used, &e) < 0)
+        model_arg_no_more(c->rest, used, &e) < 0 ||
+        read_prefix_cache(a->prefix_cache, &prefix_bytes, &e) < 0)
         return cmd_usage(c, "%s", e.text);
     signal(SIGPIPE, SIG_IGN); /* a log nobody reads any more must not end the server */
     stop_listen(

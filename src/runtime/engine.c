@@ -37,6 +37,7 @@ struct rz_engine {
     /* Engine thread from here on. */
     kv_pool pages;
     ssm_pool states;
+    prefix prefix;
     sched sched;
     step step;
     sampler_scratch scratch;
@@ -50,6 +51,7 @@ struct rz_engine {
     atomic_uint_fast64_t n_live; /* submitted and not done */
     atomic_uint_fast64_t requests, prompt_tokens, output_tokens, steps, busy_ns;
     atomic_uint_fast32_t running, queued, pages_used;
+    atomic_uint_fast64_t prefix_queries, prefix_hits, prefix_tokens, prefix_evictions, prefix_held;
 };
 
 /* ---- One turn ---- */
@@ -57,7 +59,12 @@ struct rz_engine {
 static void publish_stats(engine *g) {
     atomic_store(&g->running, g->sched.n_running);
     atomic_store(&g->queued, g->sched.n_waiting);
-    atomic_store(&g->pages_used, g->pages.n_page - g->pages.n_free);
+    atomic_store(&g->pages_used, g->pages.n_page - g->pages.n_free - g->prefix.n_idle);
+    atomic_store(&g->prefix_queries, g->prefix.queries);
+    atomic_store(&g->prefix_hits, g->prefix.hits);
+    atomic_store(&g->prefix_tokens, g->prefix.tokens);
+    atomic_store(&g->prefix_evictions, g->prefix.evictions);
+    atomic_store(&g->prefix_held, g->prefix.held);
 }
 
 /* Whoever hears of the end may look at the statistics: pages go back and are counted first. */
@@ -149,6 +156,7 @@ static void sample_step(engine *g) {
             prompt += q->n_done + q->n_row < q->n_prompt ? q->n_row : q->n_prompt - q->n_done;
         q->n_done += q->n_row;
         q->n_row = 0;
+        prefix_note(&g->prefix, q);
         if (!q->wants_logits) continue;
         const float *logits = g->step.logits + (size_t)q->logit_at * g->m->c.V;
         const bool was_long = is_long(g, q);
@@ -206,7 +214,9 @@ static status take_memory(engine *g, pool *workers, err *e) {
     TRY(queue_new(&g->inbox, sizeof(message), MAX_MESSAGES, e));
     TRY(kv_pool_init(&g->pages, g->m, c->kv, c->n_page, e));
     TRY(ssm_pool_init(&g->states, g->m->state_width, c->max_requests, e));
-    TRY(sched_init(&g->sched, &g->pages, &g->states, c->batch_tokens, c->max_requests, e));
+    TRY(prefix_init(&g->prefix, &g->pages, g->m, c->context, c->prefix_bytes, e));
+    TRY(sched_init(&g->sched, &g->pages, &g->states, &g->prefix, c->batch_tokens, c->max_requests,
+                   e));
     TRY(step_init(&g->step, g->m, c->batch_tokens, max_logit, e));
     TRY(sampler_scratch_init(&g->scratch, g->m->c.V, e));
     TRY(ops_cpu_new(&g->o, workers, c->batch_tokens, model_max_cols(g->m), e));
@@ -262,6 +272,7 @@ void engine_free(engine *g) {
         finish_ended(g, NULL);
     }
     sched_done(&g->sched);
+    prefix_done(&g->prefix);
     kv_pool_done(&g->pages);
     ssm_pool_done(&g->states);
     step_done(&g->step);
@@ -324,6 +335,12 @@ void engine_stats(const engine *g, rz_engine_stats *out) {
         .kv_pages_used = (uint32_t)atomic_load(&g->pages_used),
         .kv_page_tokens = KV_PAGE_TOKENS,
         .busy_s = (double)atomic_load(&g->busy_ns) * 1e-9,
+        .prefix_queries = atomic_load(&g->prefix_queries),
+        .prefix_hits = atomic_load(&g->prefix_hits),
+        .prefix_tokens = atomic_load(&g->prefix_tokens),
+        .prefix_evictions = atomic_load(&g->prefix_evictions),
+        .prefix_bytes_total = g->c.prefix_bytes,
+        .prefix_bytes_used = atomic_load(&g->prefix_held),
     };
     out->kv_bytes_total = out->kv_pages_total * page;
     out->kv_bytes_used = out->kv_pages_used * page;

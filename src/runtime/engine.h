@@ -15,6 +15,7 @@ typedef struct rz_engine engine;
 typedef struct engine_config {
     uint32_t context, batch_tokens, max_requests, max_queue, n_page;
     kv_type kv;
+    uint64_t prefix_bytes; /* 0: prompts are not kept for others */
 } engine_config;
 
 /* model, tokenizer (or NULL) and workers must outlive the engine. `owner` is only handed back by

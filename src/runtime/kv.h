@@ -10,6 +10,7 @@ typedef struct kv_pool {
     kv_slab slab;
     uint32_t n_page, n_free;
     uint32_t *free_page; /* [n_free], handed out from the end so that few pages stay warm */
+    uint32_t *held;      /* [n_page] how many hold the page */
 } kv_pool;
 
 /* The pages of one sequence, in order of position. */
@@ -36,6 +37,11 @@ void kv_seq_done(kv_seq *s, kv_pool *p);
 status kv_reserve(kv_pool *p, kv_seq *s, uint32_t n_token, err *e);
 /* Give back the pages behind the first n_token tokens. */
 void kv_truncate(kv_pool *p, kv_seq *s, uint32_t n_token);
+
+/* One more holds a page that somebody holds; nobody writes to it from now on. */
+void kv_share(kv_pool *p, uint32_t page);
+/* One less; the last gives it back to the pool. */
+void kv_give(kv_pool *p, uint32_t page);
 
 static inline uint32_t kv_pages_for(uint32_t n_token) {
     return n_token / KV_PAGE_TOKENS + (n_token % KV_PAGE_TOKENS != 0);

@@ -4,10 +4,11 @@
 #include "base/mem.h"
 #include "base/os.h"
 
-status sched_init(sched *s, kv_pool *pages, ssm_pool *states, uint32_t max_rows,
+status sched_init(sched *s, kv_pool *pages, ssm_pool *states, prefix *t, uint32_t max_rows,
                   uint32_t max_running, err *e) {
-    *s =
-        (sched){.pages = pages, .states = states, .max_rows = max_rows, .max_running = max_running};
+    *s = (sched){.pages = pages, .states = states, .prefix = t};
+    s->max_rows = max_rows;
+    s->max_running = max_running;
     s->running = mem_array_zero(max_running, sizeof *s->running);
     return s->running ? RZ_OK : err_set(e, RZ_ENOMEM, "scheduler: out of memory");
 }
@@ -55,7 +56,7 @@ seq *sched_find(const sched *s, rz_ticket t) {
 }
 
 void sched_release(sched *s, seq *q) {
-    kv_truncate(s->pages, &q->kv, 0);
+    prefix_leave(s->prefix, q);
     ssm_give(s->states, q->state);
     q->state = NULL;
 }
@@ -68,6 +69,7 @@ static void preempt(sched *s, uint32_t i) {
     sched_release(s, q);
     q->n_done = 0;
     q->n_row = 0;
+    q->preempted = true;
     push_front(s, q);
 }
 
@@ -81,14 +83,25 @@ static bool preempt_paused(sched *s) {
     return false;
 }
 
+/* Pages for all tokens q has; idle ones of the prefix cache make room. */
+static bool reserve(sched *s, seq *q, uint32_t n_token) {
+    const uint32_t want = kv_pages_for(n_token);
+    return want <= q->kv.n_page || prefix_make_room(s->prefix, want - q->kv.n_page);
+}
+
 /* Hold pages for all tokens q has so far, with room for one more. They are held at once, or two
  * admissions would count on the same pages. */
 static bool take_place(sched *s, seq *q) {
     if (s->n_running == s->max_running) return false;
-    const uint32_t most = q->n_token < q->max_token ? q->n_token + 1 : q->n_token;
-    if (kv_pages_for(most) > s->pages->n_free) return false;
-    if (kv_reserve(s->pages, &q->kv, q->n_token, NULL) < 0) return false;
+    prefix_take(s->prefix, q);
+    if (!reserve(s, q, q->n_token < q->max_token ? q->n_token + 1 : q->n_token) ||
+        kv_reserve(s->pages, &q->kv, q->n_token, NULL) < 0) {
+        sched_release(s, q);
+        q->n_done = 0;
+        return false;
+    }
     q->state = ssm_take(s->states);
+    prefix_fill(s->prefix, q);
     return true;
 }
 
@@ -106,7 +119,8 @@ static void admit(sched *s) {
 
 /* Pages for the next row of running[i], preempting younger ones. false: it was preempted itself. */
 static bool make_room(sched *s, uint32_t i) {
-    while (kv_reserve(s->pages, &s->running[i]->kv, s->running[i]->n_token, NULL) < 0) {
+    seq *q = s->running[i];
+    while (!reserve(s, q, q->n_token) || kv_reserve(s->pages, &q->kv, q->n_token, NULL) < 0) {
         const bool itself = i + 1 == s->n_running;
         preempt(s, s->n_running - 1);
         if (itself) return false;
@@ -152,9 +166,11 @@ uint32_t sched_plan(sched *s) {
     uint32_t budget = prompt_budget(s, rows);
     for (uint32_t i = 0; i < s->n_running && budget > 0; i++) {
         seq *q = s->running[i];
+        if (pending(q) <= 1) continue;
+        prefix_take(s->prefix, q); /* others may have got there meanwhile */
+        prefix_fill(s->prefix, q);
         const uint32_t want = pending(q);
-        if (want <= 1) continue;
-        q->n_row = want < budget ? want : budget;
+        q->n_row = prefix_rows(s->prefix, q, want < budget ? want : budget);
         budget -= q->n_row;
         rows += q->n_row;
     }

@@ -8,6 +8,7 @@
 #ifndef RUNTIME_SCHED_H
 #define RUNTIME_SCHED_H
 
+#include "runtime/prefix.h"
 #include "runtime/seq.h"
 #include "runtime/ssm_state.h"
 
@@ -16,6 +17,7 @@ enum { SCHED_STEP_MS = 60, SCHED_MIN_CHUNK = 32 };
 typedef struct sched {
     kv_pool *pages;
     ssm_pool *states; /* as many slots as may run */
+    prefix *prefix;
     uint32_t max_rows, max_running;
     seq *waiting, *waiting_last; /* oldest first */
     seq **running;               /* [max_running], oldest first */
@@ -23,7 +25,7 @@ typedef struct sched {
     double rows_per_ms; /* of recent prompt steps; 0 = not measured yet */
 } sched;
 
-status sched_init(sched *s, kv_pool *pages, ssm_pool *states, uint32_t max_rows,
+status sched_init(sched *s, kv_pool *pages, ssm_pool *states, prefix *t, uint32_t max_rows,
                   uint32_t max_running, err *e);
 void sched_done(sched *s);
 

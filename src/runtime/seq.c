@@ -138,6 +138,7 @@ void seq_finish(seq *s, const err *error) {
     const rz_usage use = {
         .prompt = s->n_prompt,
         .output = s->n_token - s->n_prompt,
+        .cached = s->n_cached,
         .queue_s = (double)(admitted - s->submitted_ns) * 1e-9,
         .prefill_s = (double)(first - admitted) * 1e-9,
         .decode_s = (double)(now - first) * 1e-9,

@@ -20,7 +20,11 @@ struct seq {
     uint32_t n_token, n_done, n_prompt;
     uint32_t max_token; /* capacity of tokens: prompt + longest answer */
     kv_seq kv;
-    float *state;   /* of recurrent layers, while running; or NULL */
+    float *state; /* of recurrent layers, while running; or NULL */
+    /* For the prefix cache: the first n_shared pages are in its tree too. */
+    uint32_t n_shared, n_taken, n_cached; /* tokens just taken from it; of the prompt, in all */
+    uint32_t split;                       /* a place for a copy of the state, in tokens */
+    bool is_long, asked, hit, preempted;
     const tok *tok; /* NULL: the model has no vocabulary, ids only */
     detok detok;
     buf held; /* text that may be the beginning of a stop string */

@@ -85,6 +85,18 @@ static void write_engine(buf *b, const server *s) {
     gauge(b, "realizar_kv_cache_pages", "Pages of the key and value cache.", e.kv_pages_total);
     gauge(b, "realizar_kv_cache_used_pages", "Pages held by sequences.", e.kv_pages_used);
     gauge(b, "realizar_kv_cache_page_tokens", "Tokens in one page.", e.kv_page_tokens);
+    count(b, "realizar_prefix_cache_queries_total", "Requests that looked for their beginning.",
+          e.prefix_queries);
+    count(b, "realizar_prefix_cache_hits_total", "Of them, those that found some of it.",
+          e.prefix_hits);
+    count(b, "realizar_prefix_cache_tokens_total", "Tokens that did not have to be processed.",
+          e.prefix_tokens);
+    count(b, "realizar_prefix_cache_evictions_total", "Kept pages that were dropped for room.",
+          e.prefix_evictions);
+    gauge(b, "realizar_prefix_cache_bytes", "Most that is kept for later requests.",
+          (double)e.prefix_bytes_total);
+    gauge(b, "realizar_prefix_cache_used_bytes", "Kept for later requests now.",
+          (double)e.prefix_bytes_used);
 }
 
 static void write_http(buf *b, const server *s) {

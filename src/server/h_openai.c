@@ -123,14 +123,16 @@ static void name_and_time(buf *b, const job *j, const char *object) {
 }
 
 static void usage(buf *b, const job *j) {
-    size_t in = 0, out = 0;
+    size_t in = 0, out = 0, cached = 0;
     for (uint32_t i = 0; i < j->n; i++) {
         in += j->gen[i].n_prompt;
         out += j->gen[i].n_token;
+        cached += j->gen[i].use.cached;
     }
     buf_printf(b,
-               "\"usage\":{\"prompt_tokens\":%zu,\"completion_tokens\":%zu,\"total_tokens\":%zu}",
-               in, out, in + out);
+               "\"usage\":{\"prompt_tokens\":%zu,\"completion_tokens\":%zu,\"total_tokens\":%zu,"
+               "\"prompt_tokens_details\":{\"cached_tokens\":%zu}}",
+               in, out, in + out, cached);
 }
 
 static const char *finish_reason(const gen *g) {

@@ -15,6 +15,8 @@ refused "two models" 2 "two models" serve --demo --model x
 refused "too much" 2 "unexpected argument \"y\"" serve --demo y
 refused "no such model" 1 "$work/none.gguf" serve "$work/none.gguf" --port 0
 refused "no such address" 1 "256.1.1.1" serve --demo --host 256.1.1.1 --port 0
+refused "a size that is none" 2 "--prefix-cache is \"on\", expected off or a size" \
+    serve --demo --prefix-cache on
 refused "a port that is none" 2 "--port is \"65536\"" serve --demo --port 65536
 
 # ---- Serving
