@@ -4,7 +4,7 @@
  *
  *   1. Basics      status codes, error text, logging
  *   2. Models      open a model file
- *   3. Tokens      text <-> token ids
+ *   3. Tokens      text <-> token ids, grammars over tokens
  *   4. Generate    one call: prompt in, text out
  *   5. Sessions    one conversation, one step at a time
  *   6. Engines     many requests batched on one model
@@ -258,6 +258,26 @@ RZ_API rz_status rz_chat_render(const rz_model *m, const char *request, size_t l
 /* The template's text (not ended by 0) and where it is from; `len` and `from` may be NULL. */
 RZ_API const char *rz_chat_template(const rz_model *m, size_t *len, const char **from);
 
+/* What an answer may look like, made for one tokenizer. [threads] */
+typedef struct rz_grammar rz_grammar;
+typedef enum rz_grammar_kind {
+    RZ_GRAMMAR_GBNF,   /* llama.cpp's notation; the rule "root" is the whole answer          */
+    RZ_GRAMMAR_SCHEMA, /* a JSON schema, itself JSON: the answer is JSON that it describes   */
+    RZ_GRAMMAR_REGEX,  /* a regular expression that matches the whole answer                 */
+    RZ_GRAMMAR_JSON,   /* any JSON object; no text                                           */
+} rz_grammar_kind;
+
+/* RZ_EFORMAT: wrong, and where; RZ_EUNSUPPORTED: right, but not known here, by name; RZ_EFULL: too
+ * large. The tokenizer must outlive the grammar, the text need not. */
+RZ_API rz_status rz_grammar_new(rz_grammar **out, const rz_tokenizer *t, rz_grammar_kind kind,
+                                const char *text, size_t len, rz_error *err);
+/* Requests that were submitted with it keep it alive by themselves. */
+RZ_API void rz_grammar_free(rz_grammar *g);
+/* How many bytes at the front of a text fit (*good), and whether the text as a whole is an answer
+ * (*whole). Both may be NULL. */
+RZ_API rz_status rz_grammar_check(const rz_grammar *g, const char *text, size_t len, size_t *good,
+                                  int *whole, rz_error *err);
+
 /* ---- 4. Generate ------------------------------------------------------ */
 
 typedef struct rz_bias {
@@ -295,11 +315,15 @@ typedef struct rz_params {
     rz_scores_fn *scores; /* NULL = nobody asks                                           */
     void *scores_ud;
     int top_scores; /* how many of the likeliest, up to RZ_MAX_SCORES               */
+    /* The answer fits this grammar, or NULL: only tokens that keep it so are chosen, and the text
+     * ends only where the grammar does. It is cut short by max_tokens, stop strings, a full
+     * context. */
+    const rz_grammar *grammar;
 } rz_params;
 #define RZ_PARAMS_INIT                                                                          \
     {                                                                                           \
         sizeof(rz_params), 0, 0.0f, 0, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0, 0, 0, NULL, 0, NULL, 0, \
-            NULL, NULL, 0                                                                       \
+            NULL, NULL, 0, NULL                                                                 \
     }
 
 typedef enum rz_finish {
@@ -347,7 +371,8 @@ RZ_API rz_status rz_session_score(rz_session *s, const rz_token *ids, size_t n, 
 /* [vocab], after the last fed token; NULL before the first. */
 RZ_API const float *rz_session_logits(const rz_session *s);
 /* Choose the next token from those logits (it is not fed). -1 before the first feed. The random
- * stream starts anew when p->seed differs from the last call's. */
+ * stream starts anew when p->seed differs from the last call's. With a grammar, its text is what
+ * was fed since the first call that had it; -1 also where no token continues that. */
 RZ_API rz_token rz_session_sample(rz_session *s, const rz_params *p);
 RZ_API size_t rz_session_length(const rz_session *s);
 /* Keep the first `length` tokens. Logits are gone until the next feed. */

@@ -29,6 +29,8 @@ status api_check_ids(const rz_model *m, const rz_token *ids, size_t n, err *e);
 status api_pick_threads(int wanted, int *out, err *e);
 /* Settings are numbers in range, lists are there when their counts say so. */
 status api_check_params(const rz_params *p, err *e);
+/* A grammar is for the model's own tokenizer. */
+status api_check_grammar(const rz_model *m, const rz_params *p, err *e);
 /* The caller's struct, cut or padded with zeros to our size: old callers know fewer fields. */
 status api_take_struct(void *ours, size_t our_size, const void *theirs, const char *what, err *e);
 

@@ -65,6 +65,7 @@ rz_status rz_engine_submit(rz_engine *g, const rz_token *ids, size_t n, const rz
     rz_params p;
     TRY(api_take_struct(&p, sizeof p, given, "rz_params", e));
     TRY(api_check_params(&p, e));
+    TRY(api_check_grammar(engine_owner(g), &p, e));
     TRY(api_check_ids(engine_owner(g), ids, n, e));
     if (n >= engine_context(g))
         return err_set(e, RZ_EFULL, "the prompt has %zu tokens, a context of %u leaves no room", n,

@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/os.h"
+#include "cli/grammar_arg.h"
 #include "cli/input.h"
 #include "cli/model_arg.h"
 #include "cli/output.h"
@@ -24,6 +25,7 @@ typedef struct run_args {
     model_arg model;
     compute_arg compute;
     sample_arg sample;
+    grammar_arg grammar;
     const char *prompt, *file;
     int max_tokens;
     int vocab;
@@ -68,15 +70,16 @@ static const arg_option blazr_options[] = {
     {.name = NULL}};
 /* clang-format on */
 
-#define GROUPS(name, length)                                                 \
-    static const arg_group name[] = {                                        \
-        {"Model", model_arg_options, offsetof(run_args, model)},             \
-        {"Prompt", input_options, 0},                                        \
-        {"Answer", length, 0},                                               \
-        {"Choosing tokens", sample_arg_options, offsetof(run_args, sample)}, \
-        {"Output", output_options, 0},                                       \
-        {"Computing", compute_arg_options, offsetof(run_args, compute)},     \
-        {"For command lines written for blazr", blazr_options, 0},           \
+#define GROUPS(name, length)                                                       \
+    static const arg_group name[] = {                                              \
+        {"Model", model_arg_options, offsetof(run_args, model)},                   \
+        {"Prompt", input_options, 0},                                              \
+        {"Answer", length, 0},                                                     \
+        {"Choosing tokens", sample_arg_options, offsetof(run_args, sample)},       \
+        {"Shape of the answer", grammar_arg_options, offsetof(run_args, grammar)}, \
+        {"Output", output_options, 0},                                             \
+        {"Computing", compute_arg_options, offsetof(run_args, compute)},           \
+        {"For command lines written for blazr", blazr_options, 0},                 \
     }
 GROUPS(run_groups, run_length);
 GROUPS(generate_groups, generate_length);
@@ -244,16 +247,20 @@ static int answer_prompt(const cmd_call *c, rz_params *p, buf *prompt) {
     answer out = {.text = BUF_INIT, .wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     writer w = {.last = '\n'};
     rz_model *m = NULL;
+    rz_grammar *shape = NULL;
     err e = {0};
     pthread_mutex_init(&out.lock, NULL);
     status s = out.wake < 0 ? err_sys(&e, errno, "eventfd") : RZ_OK;
     if (s >= 0) s = model_arg_open(&a->model, &a->compute, &m, &e);
     if (s >= 0) s = model_arg_check_vocab(a->vocab, m, &e);
     if (s >= 0) s = check_bias(m, p, &e);
+    if (s >= 0) s = grammar_arg_make(&a->grammar, rz_model_tokenizer(m), &shape, &e);
+    p->grammar = shape;
     if (s >= 0 && a->profile) s = rz_profile_start(&e);
     if (s >= 0) s = generate(a, m, p, buf_view(prompt), &out, &w, &e);
     const int code = s < 0 ? cmd_failed(c, &e) : finish(c, &out, &w);
     if (a->profile) profile_arg_print();
+    rz_grammar_free(shape);
     rz_model_close(m);
     if (out.wake >= 0) close(out.wake);
     buf_free(&out.text);
@@ -285,6 +292,7 @@ static int run(const cmd_call *c) {
     int code;
     stop_listen(1, NULL);
     status s = sample_arg_params(&a->sample, &p, &bias, &e);
+    if (s >= 0) s = grammar_arg_check(&a->grammar, &e);
     if (s >= 0) s = read_prompt(a, c->rest, &prompt, &e);
     if (s == RZ_EINVAL) code = cmd_usage(c, "%s", e.text);
     else if (s < 0) code = cmd_failed(c, &e);
@@ -307,6 +315,7 @@ const cmd_spec cmd_run = {
      "run --demo \"Once upon a time\"\n"
      "run model.gguf \"The capital of France is\" --temperature 0 --max-tokens 50\n"
      "run model.gguf --file question.txt > answer.txt\n"
+     "run model.gguf \"A user, as JSON:\" --json-schema user.schema.json\n"
      "run model.gguf --seed 1 --stop \"The end\" -- \"-begins with a dash\"",
      run_groups, N_GROUP, sizeof(run_args)},
     run};

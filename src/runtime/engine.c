@@ -41,6 +41,7 @@ struct rz_engine {
     sched sched;
     step step;
     sampler_scratch scratch;
+    uint64_t *mask;      /* of a grammar: a bit for each token */
     int32_t *id;         /* [batch_tokens] */
     uint32_t *pos;       /* [batch_tokens] */
     row_span *span;      /* [max_requests] */
@@ -160,7 +161,8 @@ static void sample_step(engine *g) {
         if (!q->wants_logits) continue;
         const float *logits = g->step.logits + (size_t)q->logit_at * g->m->c.V;
         const bool was_long = is_long(g, q);
-        const int32_t id = sampler_pick(&q->sampler, &g->scratch, logits, q->tokens, q->n_token);
+        const int32_t id = seq_pick(q, &g->scratch, logits, g->mask);
+        if (id < 0) continue;
         tell_scores(g, q, id, logits);
         seq_push(q, id);
         q->again = is_long(g, q) != was_long;
@@ -220,11 +222,12 @@ static status take_memory(engine *g, pool *workers, err *e) {
     TRY(step_init(&g->step, g->m, c->batch_tokens, max_logit, e));
     TRY(sampler_scratch_init(&g->scratch, g->m->c.V, e));
     TRY(ops_cpu_new(&g->o, workers, c->batch_tokens, model_max_cols(g->m), e));
+    g->mask = mem_array(g->tok ? tok_size(g->tok) / 64 + 1 : 1, sizeof *g->mask);
     g->id = mem_array(c->batch_tokens, sizeof *g->id);
     g->pos = mem_array(c->batch_tokens, sizeof *g->pos);
     g->span = mem_array(c->max_requests, sizeof *g->span);
     g->logit_row = mem_array(c->max_requests, sizeof *g->logit_row);
-    if (!g->id || !g->pos || !g->span || !g->logit_row)
+    if (!g->mask || !g->id || !g->pos || !g->span || !g->logit_row)
         return err_set(e, RZ_ENOMEM, "engine: out of memory");
     g->step.id = g->id;
     g->step.pos = g->pos;
@@ -278,6 +281,7 @@ void engine_free(engine *g) {
     step_done(&g->step);
     sampler_scratch_done(&g->scratch);
     if (g->o) g->o->free(g->o);
+    mem_free(g->mask);
     mem_free(g->id);
     mem_free(g->pos);
     mem_free(g->span);

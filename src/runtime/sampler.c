@@ -69,8 +69,8 @@ static void penalise(const rz_params *p, sampler_scratch *w, const int32_t *hist
     }
 }
 
-static int32_t largest(const float *logit, uint32_t n) {
-    int32_t best = 0;
+static int32_t largest(const float *logit, uint32_t n, int32_t first) {
+    int32_t best = first;
     float max = -INFINITY;
     for (uint32_t i = 0; i < n; i++)
         if (logit[i] > max) max = logit[i], best = (int32_t)i;
@@ -148,15 +148,15 @@ static uint32_t keep_nucleus(candidate *c, uint32_t n, double top_p) {
     return n;
 }
 
-static int32_t sample(const rz_params *p, sampler_scratch *w, double r) {
+static int32_t sample(const rz_params *p, sampler_scratch *w, double r, int32_t first) {
     const bool top_k = p->top_k > 0 && (uint32_t)p->top_k < w->n_vocab;
     uint32_t n = top_k ? keep_top_k(w, (uint32_t)p->top_k) : keep_all(w);
     candidate *c = w->cand;
-    if (n == 0) return 0;
+    if (n == 0) return first;
     float max = -INFINITY;
     for (uint32_t i = 0; i < n; i++)
         if (c[i].p > max) max = c[i].p;
-    if (max == INFINITY) return largest(w->logit, w->n_vocab);
+    if (max == INFINITY) return largest(w->logit, w->n_vocab, first);
     for (uint32_t i = 0; i < n; i++) c[i].p = expf((c[i].p - max) / p->temperature);
     if (p->min_p > 0) n = drop_below(c, n, p->min_p < 1 ? p->min_p : 1.0f);
     if (p->top_p > 0 && p->top_p < 1) n = keep_nucleus(c, n, (double)p->top_p);
@@ -170,6 +170,17 @@ static int32_t sample(const rz_params *p, sampler_scratch *w, double r) {
     return c[n - 1].id;
 }
 
+/* Minus infinity for what is not allowed. Returns the first token that is. */
+static int32_t forbid(sampler_scratch *w) {
+    int32_t first = -1;
+    for (uint32_t i = 0; i < w->n_vocab; i++) {
+        const bool may = i < w->n_allowed && (w->allowed[i / 64] >> (i % 64) & 1);
+        if (!may) w->logit[i] = -INFINITY;
+        else if (first < 0) first = (int32_t)i;
+    }
+    return first < 0 ? 0 : first;
+}
+
 int32_t sampler_pick(sampler *s, sampler_scratch *w, const float *logits, const int32_t *history,
                      uint32_t n) {
     const rz_params *p = s->p;
@@ -180,8 +191,9 @@ int32_t sampler_pick(sampler *s, sampler_scratch *w, const float *logits, const 
         if (p->bias[i].id >= 0 && (uint32_t)p->bias[i].id < w->n_vocab)
             w->logit[p->bias[i].id] += p->bias[i].add;
     if (penalises(p)) penalise(p, w, history, n);
-    if (p->temperature <= 0) return largest(w->logit, w->n_vocab);
-    return sample(p, w, r);
+    const int32_t first = w->allowed ? forbid(w) : 0;
+    if (p->temperature <= 0) return largest(w->logit, w->n_vocab, first);
+    return sample(p, w, r, first);
 }
 
 size_t sampler_scores(sampler_scratch *w, const float *logits, int32_t id, uint32_t top,

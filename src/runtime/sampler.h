@@ -1,8 +1,8 @@
 /* sampler.h - logits to one token.
  *
- * Order of application: logit bias, penalties, then (temperature 0) the largest, or temperature,
- * top-k, softmax, min-p, top-p and one draw. Ties go to the lower id. The random stream is a
- * function of the seed and the number of tokens drawn, nothing else. */
+ * Order of application: logit bias, penalties, allowed tokens, then (temperature 0) the largest,
+ * or temperature, top-k, softmax, min-p, top-p and one draw. Ties go to the lower id. The random
+ * stream is a function of the seed and the number of tokens drawn, nothing else. */
 #ifndef RUNTIME_SAMPLER_H
 #define RUNTIME_SAMPLER_H
 
@@ -20,6 +20,8 @@ typedef struct sampler_scratch {
     float *logit;                   /* [n_vocab] */
     struct sampler_candidate *cand; /* [n_vocab] */
     uint32_t *count;                /* [n_vocab], all zero between calls */
+    const uint64_t *allowed;        /* a bit for each token that may be picked; NULL: all may */
+    uint32_t n_allowed;             /* bits; tokens beyond them may not be picked */
 } sampler_scratch;
 
 status sampler_scratch_init(sampler_scratch *s, uint32_t n_vocab, err *e);
@@ -29,7 +31,8 @@ void sampler_scratch_done(sampler_scratch *s);
 void sampler_init(sampler *s, const rz_params *p);
 
 /* logits[n_vocab] are not changed. history[n] are the tokens so far, prompt included. Never fails:
- * NaN counts as -inf, and a row without any finite number yields token 0. */
+ * NaN counts as -inf, and a row without any finite number yields the first token allowed, or
+ * token 0. */
 int32_t sampler_pick(sampler *s, sampler_scratch *w, const float *logits, const int32_t *history,
                      uint32_t n);
 

@@ -41,6 +41,7 @@ status seq_new(seq **out, const int32_t *ids, uint32_t n, const rz_params *p, co
     s->tokens = mem_array(s->max_token, sizeof *s->tokens);
     status r = s->tokens ? copy_params(s, p, e) : err_set(e, RZ_ENOMEM, "request: out of memory");
     if (r >= 0) r = kv_seq_init(&s->kv, s->max_token, e);
+    if (r >= 0 && p->grammar) r = gram_run_begin(&s->gram, p->grammar, e);
     if (r < 0) {
         seq_free(s, NULL);
         return r;
@@ -56,6 +57,7 @@ status seq_new(seq **out, const int32_t *ids, uint32_t n, const rz_params *p, co
 void seq_free(seq *s, kv_pool *pages) {
     if (!s) return;
     if (s->kv.page) kv_seq_done(&s->kv, pages);
+    gram_run_end(&s->gram);
     mem_free((void *)(uintptr_t)s->params.bias);
     mem_free(s->tokens);
     buf_free(&s->held);
@@ -65,6 +67,37 @@ void seq_free(seq *s, kv_pool *pages) {
 static void end(seq *s, rz_finish why) {
     s->ended = true;
     s->why = why;
+}
+
+static void fail(seq *s) { end(s, RZ_FINISH_ERROR); }
+
+/* The text has grown by a token; a text that nothing can follow is over. */
+static void follow_grammar(seq *s, int32_t id) {
+    if (gram_run_token(&s->gram, id, &s->error) < 0) fail(s);
+    else if (gram_run_closed(&s->gram)) end(s, RZ_FINISH_STOP);
+}
+
+int32_t seq_pick(seq *s, sampler_scratch *w, const float *logits, uint64_t *mask) {
+    bool any = true;
+    if (s->gram.g) {
+        const bool no_end = s->params.ignore_eos != 0;
+        if (gram_run_mask(&s->gram, mask, no_end, &any, &s->error) < 0) {
+            fail(s);
+            return -1;
+        }
+        w->allowed = mask;
+        w->n_allowed = (uint32_t)tok_size(s->tok);
+    }
+    const int32_t id = any ? sampler_pick(&s->sampler, w, logits, s->tokens, s->n_token) : -1;
+    w->allowed = NULL;
+    if (any) return id;
+    if (gram_run_may_end(&s->gram)) {
+        end(s, RZ_FINISH_STOP);
+    } else {
+        (void)err_set(&s->error, RZ_EUNSUPPORTED, "grammar: no token of this vocabulary fits here");
+        fail(s);
+    }
+    return -1;
 }
 
 static void emit(seq *s, int32_t id, size_t len) {
@@ -109,10 +142,11 @@ void seq_push(seq *s, int32_t id) {
     }
     s->tokens[s->n_token++] = id;
     if (s->n_token == s->max_token) end(s, RZ_FINISH_LENGTH);
+    if (s->gram.g) follow_grammar(s, id);
     if (s->tok) detok_push(&s->detok, id, &s->held);
     if (s->held.failed) { /* no memory for a few bytes of text: end this one only */
         buf_clear(&s->held);
-        end(s, RZ_FINISH_ERROR);
+        fail(s);
         return;
     }
     const ptrdiff_t stop = find_stop(s);
@@ -126,7 +160,8 @@ void seq_push(seq *s, int32_t id) {
 
 void seq_finish(seq *s, const err *error) {
     const err no_memory = {RZ_ENOMEM, "request: out of memory"};
-    if (s->why == RZ_FINISH_ERROR && !error) error = &no_memory;
+    if (s->error.status < 0) error = &s->error;
+    else if (s->why == RZ_FINISH_ERROR && (!error || error->status == RZ_OK)) error = &no_memory;
     if (s->why == RZ_FINISH_LENGTH || s->why == RZ_FINISH_STOP) {
         if (s->tok && !s->cut) detok_flush(&s->detok, &s->held);
         if (s->held.len && s->sink.token)

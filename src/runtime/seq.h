@@ -3,6 +3,7 @@
 #define RUNTIME_SEQ_H
 
 #include "base/buf.h"
+#include "grammar/gram.h"
 #include "runtime/kv.h"
 #include "runtime/sampler.h"
 #include "tokenizer/detok.h"
@@ -27,11 +28,13 @@ struct seq {
     bool is_long, asked, hit, preempted;
     const tok *tok; /* NULL: the model has no vocabulary, ids only */
     detok detok;
-    buf held; /* text that may be the beginning of a stop string */
+    gram_run gram; /* where the answer stands in params.grammar */
+    buf held;      /* text that may be the beginning of a stop string */
     bool paused, ended;
     bool again; /* what the cache holds has become useless: all tokens must run again */
     bool cut;   /* a stop string ended it: nothing behind it is text any more */
     rz_finish why;
+    err error; /* with RZ_FINISH_ERROR, when it is this request's own */
     uint64_t submitted_ns, admitted_ns, first_token_ns;
     seq *next; /* in a list of the scheduler */
     /* The plan of the current step. */
@@ -47,6 +50,9 @@ void seq_free(seq *s, kv_pool *pages);
 
 /* Would this token end the text? */
 bool seq_is_end(const seq *s, int32_t id);
+/* The next token by logits[V], which seq_push takes; -1: the request has ended, because nothing may
+ * follow in its grammar. `mask` is scratch, a bit for each token. */
+int32_t seq_pick(seq *s, sampler_scratch *w, const float *logits, uint64_t *mask);
 /* Append a sampled token: text goes out, and s->ended with s->why says if that was the last. */
 void seq_push(seq *s, int32_t id);
 /* Release held text (unless an error ended it) and call done(). `error` with RZ_FINISH_ERROR. */

@@ -6,6 +6,7 @@
 #include "runtime/session.h"
 
 #include "base/mem.h"
+#include "grammar/gram.h"
 #include "model/forward.h"
 #include "runtime/kv.h"
 #include "runtime/sampler.h"
@@ -31,7 +32,11 @@ struct rz_session {
     bool is_long; /* which rotation the cache holds */
     sampler_scratch scratch;
     sampler sampler;
-    uint64_t seed; /* the caller's, as last seen */
+    gram_run gram;       /* of the grammar that sampling last used, */
+    uint32_t gram_from;  /* whose text begins at this token,        */
+    uint32_t gram_until; /* and is followed up to this one          */
+    bool gram_stale;     /* it was rewound: to be followed again    */
+    uint64_t seed;       /* the caller's, as last seen */
     bool sampled;
     int32_t *tokens; /* [context] */
     uint32_t n_token, context;
@@ -88,6 +93,7 @@ void session_free(session *s) {
     kv_pool_done(&s->pages);
     step_done(&s->step);
     sampler_scratch_done(&s->scratch);
+    gram_run_end(&s->gram);
     if (s->o) s->o->free(s->o);
     mem_free(s->tokens);
     mem_free(s->logits);
@@ -161,6 +167,8 @@ static uint32_t chunk_rows(const session *s, uint32_t left, uint32_t chunk) {
  * it has before. */
 static status go_back(session *s, uint32_t length, uint32_t total, err *e) {
     s->has_logits = false;
+    s->gram_stale |= length < s->gram_until;
+    if (s->gram_from > length) gram_run_end(&s->gram); /* its text begins anew */
     uint32_t from = length;
     const bool was_long = s->is_long;
     s->is_long = model_is_long(s->m, s->context, total);
@@ -252,6 +260,38 @@ status session_pool(session *s, const int32_t *ids, uint32_t n, rz_pooling how, 
 
 const float *session_logits(const session *s) { return s->has_logits ? s->logits : NULL; }
 
+/* Bring the grammar's text up to what was fed; false: it does not fit, or there is no memory. */
+static bool follow_grammar(session *s, const grammar *g) {
+    if (s->gram.g != g) s->gram_from = s->n_token;
+    if (s->gram.g != g || s->gram_stale) {
+        gram_run_end(&s->gram);
+        s->gram_until = s->gram_from;
+        s->gram_stale = false;
+    }
+    if (!s->gram.g && gram_run_begin(&s->gram, g, NULL) < 0) return false;
+    while (s->gram_until < s->n_token) {
+        if (gram_run_token(&s->gram, s->tokens[s->gram_until], NULL) < 0) return false;
+        s->gram_until++;
+    }
+    return true;
+}
+
+/* The pick among the tokens that the grammar allows, or -1. */
+static int32_t sample_grammar(session *s, const rz_params *p) {
+    bool any = false;
+    if (!follow_grammar(s, p->grammar)) return -1;
+    uint64_t *mask = mem_array(grammar_words(p->grammar), sizeof *mask);
+    int32_t id = -1;
+    if (mask && gram_run_mask(&s->gram, mask, p->ignore_eos != 0, &any, NULL) == RZ_OK && any) {
+        s->scratch.allowed = mask;
+        s->scratch.n_allowed = (uint32_t)tok_size(grammar_tok(p->grammar));
+        id = sampler_pick(&s->sampler, &s->scratch, s->logits, s->tokens, s->n_token);
+        s->scratch.allowed = NULL;
+    }
+    mem_free(mask);
+    return id;
+}
+
 int32_t session_sample(session *s, const rz_params *p) {
     if (!s->has_logits) return -1;
     if (!s->sampled || s->seed != p->seed) {
@@ -260,6 +300,7 @@ int32_t session_sample(session *s, const rz_params *p) {
         s->sampled = true;
     }
     s->sampler.p = p;
+    if (p->grammar) return sample_grammar(s, p);
     return sampler_pick(&s->sampler, &s->scratch, s->logits, s->tokens, s->n_token);
 }
 

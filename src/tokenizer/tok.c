@@ -87,6 +87,7 @@ void tok_close(tok *t) {
     tok_special_free(&t->normalized);
     if (t->kept) tok_special_free(t->kept);
     tok_norm_done(&t->own_norm);
+    tok_tree_free(atomic_load(&t->tree));
     arena_free(&t->mem);
     tensor_file_close(t->file);
     os_map_close(&t->map);

@@ -3,6 +3,8 @@
 #ifndef TOKENIZER_TOK_IMPL_H
 #define TOKENIZER_TOK_IMPL_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/os.h"
 #include "tokenizer/tok.h"
@@ -10,6 +12,7 @@
 #include "tokenizer/tok_merge.h"
 #include "tokenizer/tok_norm.h"
 #include "tokenizer/tok_special.h"
+#include "tokenizer/tok_tree.h"
 
 /* Token types, GGUF's own numbers. */
 enum {
@@ -82,6 +85,7 @@ struct rz_tokenizer {
     const tok_norm *norm;       /* rewrites text between special tokens; or NULL */
     tok_norm own_norm;          /* `norm` where the steps are this tokenizer's own */
     bool puts_space;            /* plain text that begins with no space gets one */
+    _Atomic(tok_tree *) tree;   /* all tokens by their bytes, once somebody asked */
     tensor_file *file;          /* owned, or NULL */
     os_map map;                 /* of a compact file, which all arrays lie in */
     arena mem;                  /* all other arrays above except inside specials */

@@ -119,6 +119,12 @@ refused "a model that is none" 1 "$work/prompt: " run "$work/prompt" x
 refused "a bias that is none" 2 "--logit-bias is \"5\", expected ID=ADD" run --demo x --logit-bias 5
 refused "a bias for no token" 1 "--logit-bias: token 99999 is not in a vocabulary of" \
     run --demo x --logit-bias 99999=1
+refused "two shapes" 2 "--regex and --json: only one of them can hold" \
+    run --demo x --regex a --json
+refused "a grammar that is none" 1 "--grammar-text: grammar: line 1, column 10: the class is not" \
+    run --demo x --grammar-text 'root ::= [a'
+refused "a schema that is not known" 1 "--json-schema-text: JSON schema: keyword \"not\" is not" \
+    run --demo x --json-schema-text '{"not":{}}'
 refused "an empty stop" 2 "--stop is \"\", expected some text" run --demo x --stop ""
 
 # ---- Choosing tokens
@@ -131,6 +137,16 @@ try run --demo "$story" -n 40 --seed 8
 check "another seed, another text" [ "$(out)" != "$(cat "$work/seven")" ]
 try run --demo "$story" -n 40 -t 1.5 --top-k 1
 check "--top-k 1 is greedy" [ "$(head -c 40 "$work/out")" = "$(head -c 40 "$work/answer")" ]
+printf 'root ::= "<" [0-9]{3} ">"\n' >"$work/shape.gbnf"
+try run --demo "$story" -t 1 --seed 3 --grammar "$work/shape.gbnf"
+is "--grammar: the answer fits" "$(out | grep -cE '^<[0-9]{3}>$')" 1
+has "--grammar: it ends with the grammar" "$(err)" "; end of text"
+try run --demo "$story" -t 1 --seed 3 --regex 'a{30}' -n 4
+has "--regex: --max-tokens cuts it" "$(err)" "; --max-tokens reached"
+try run --demo "$story" -t 0 --json-schema-text '{"type":"array","items":{"type":"boolean"},
+    "minItems":2,"maxItems":2}'
+is "--json-schema-text: the answer fits" \
+    "$(out | grep -cE '^\[ *(true|false), *(true|false) *\]$')" 1
 try run --demo "$story" -t 0 -n 20 --stop "$(tail -c 8 "$work/answer")"
 has "--stop ends the answer in front of it" "$(err)" "; end of text"
 is "--stop: the text is not part of it" "$(out)$(tail -c 8 "$work/answer")" "$(cat "$work/answer")"

@@ -1,0 +1,455 @@
+/* gram_auto.c - subsets of empty-step automata as states, a call to a rule being one symbol; then
+ * what can never end is cut off.
+ *
+ * How deep a stack must still grow before a state's rule can end ("need") is known for every state.
+ * Stacks are only entered that can end within the bound on nesting, so what is under way can always
+ * be finished. */
+#include "grammar/gram_auto.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+enum { MAX_ITEMS = 20000000, MAX_PASSES = 3000, NO_NEED = UINT16_MAX };
+
+typedef struct maker {
+    gram_auto *a;
+    const gram_nfa *n;
+    uint32_t cap_state, cap_edge, cap_call;
+    uint8_t *is_final;                 /* [n->n] */
+    uint32_t *mark, *work, generation; /* [n->n] */
+    uint32_t *list, n_list;            /* [n->n] the set being made */
+    uint32_t *item, n_item, cap_item;  /* members of all sets */
+    uint32_t *item_at, cap_at;         /* [n_state + 1] */
+    uint32_t *slot, n_slot;            /* hash table of state + 1 */
+    const gram_arc **arc, **call;      /* [n->n_arc] of the state at work */
+    uint32_t n_arc, n_callee, first_edge;
+    uint32_t *start; /* [n->n_rule] states */
+    bool failed, full;
+} maker;
+
+static bool room(maker *m, void **p, uint32_t n, uint32_t *cap, size_t each) {
+    if (n < *cap) return true;
+    const uint32_t more = *cap ? *cap * 2 : 256;
+    void *q = m->failed ? NULL : mem_resize(*p, more, each);
+    if (!q) {
+        m->failed = true;
+        return false;
+    }
+    *p = q;
+    *cap = more;
+    return true;
+}
+
+/* ---- sets of states ---- */
+
+static void set_begin(maker *m) {
+    m->generation++;
+    m->n_list = 0;
+}
+
+/* Add a state and all that empty steps reach from it; what only has empty steps is left out. */
+static void set_add(maker *m, uint32_t from) {
+    uint32_t n = 0;
+    if (m->mark[from] == m->generation) return;
+    m->mark[from] = m->generation;
+    m->work[n++] = from;
+    while (n) {
+        const uint32_t s = m->work[--n];
+        bool keep = m->is_final[s];
+        for (uint32_t i = m->n->first[s]; i != GRAM_INFINITE; i = m->n->arc[i].next) {
+            const gram_arc *a = &m->n->arc[i];
+            if (a->rule != GRAM_INFINITE || a->lo <= a->hi) {
+                keep = true;
+            } else if (m->mark[a->to] != m->generation) {
+                m->mark[a->to] = m->generation;
+                m->work[n++] = a->to;
+            }
+        }
+        if (keep) m->list[m->n_list++] = s;
+    }
+}
+
+static int by_number(const void *a, const void *b) {
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool grow_slots(maker *m) {
+    const uint32_t n = m->n_slot ? m->n_slot * 2 : 1024;
+    uint32_t *slot = mem_array_zero(n, sizeof *slot);
+    if (!slot) return false;
+    for (uint32_t s = 0; s < m->a->n_state; s++) {
+        const uint32_t from = m->item_at[s], len = m->item_at[s + 1] - from;
+        uint32_t at = (uint32_t)map_hash(m->item + from, len * sizeof *m->item, 1) & (n - 1);
+        while (slot[at]) at = (at + 1) & (n - 1);
+        slot[at] = s + 1;
+    }
+    mem_free(m->slot);
+    m->slot = slot;
+    m->n_slot = n;
+    return true;
+}
+
+static bool add_state(maker *m) {
+    gram_auto *a = m->a;
+    m->full |= a->n_state >= GRAM_MAX_STATES || m->n_item > MAX_ITEMS;
+    if (m->full) return false;
+    void *state = a->state, *at = m->item_at, *item = m->item;
+    bool ok = room(m, &state, a->n_state + 2, &m->cap_state, sizeof *a->state);
+    a->state = state;
+    ok = ok && room(m, &at, a->n_state + 2, &m->cap_at, sizeof *m->item_at);
+    m->item_at = at;
+    while (ok && m->cap_item < m->n_item + m->n_list + 1) {
+        ok = room(m, &item, m->cap_item, &m->cap_item, sizeof *m->item);
+        m->item = item;
+    }
+    if (ok && m->n_slot <= 2 * (a->n_state + 1)) ok = grow_slots(m);
+    m->failed |= !ok;
+    return ok;
+}
+
+/* The number of the state that is this set. */
+static uint32_t set_state(maker *m) {
+    gram_auto *a = m->a;
+    qsort(m->list, m->n_list, sizeof *m->list, by_number);
+    const size_t bytes = m->n_list * sizeof *m->list;
+    const uint32_t hash = (uint32_t)map_hash(m->list, bytes, 1);
+    if (m->n_slot)
+        for (uint32_t at = hash & (m->n_slot - 1); m->slot[at]; at = (at + 1) & (m->n_slot - 1)) {
+            const uint32_t s = m->slot[at] - 1, from = m->item_at[s];
+            if (m->item_at[s + 1] - from == m->n_list &&
+                (bytes == 0 || memcmp(m->item + from, m->list, bytes) == 0))
+                return s;
+        }
+    if (!add_state(m)) return 0;
+    uint32_t at = hash & (m->n_slot - 1);
+    while (m->slot[at]) at = (at + 1) & (m->n_slot - 1);
+    const uint32_t s = a->n_state++;
+    m->slot[at] = s + 1;
+    if (s == 0) m->item_at[0] = 0;
+    if (bytes) memcpy(m->item + m->n_item, m->list, bytes);
+    m->n_item += m->n_list;
+    m->item_at[s + 1] = m->n_item;
+    a->state[s] = (gram_state){0};
+    for (uint32_t i = 0; i < m->n_list; i++) a->state[s].final |= m->is_final[m->list[i]] != 0;
+    return s;
+}
+
+/* ---- edges ---- */
+
+static void add_edge(maker *m, unsigned c, uint32_t to) {
+    gram_auto *a = m->a;
+    gram_edge *last = a->n_edge > m->first_edge ? &a->edge[a->n_edge - 1] : NULL;
+    if (last && last->to == to && last->hi + 1u == c) {
+        last->hi = (uint8_t)c;
+        return;
+    }
+    void *p = a->edge;
+    m->full |= a->n_edge >= GRAM_MAX_EDGES;
+    const bool ok = !m->full && room(m, &p, a->n_edge, &m->cap_edge, sizeof *a->edge);
+    a->edge = p;
+    if (ok) a->edge[a->n_edge++] = (gram_edge){(uint8_t)c, (uint8_t)c, to};
+}
+
+static int by_rule(const void *a, const void *b) {
+    const gram_arc *const *x = a, *const *y = b;
+    return (*x)->rule < (*y)->rule ? -1 : (*x)->rule > (*y)->rule;
+}
+
+/* What leads on from the set that is state s: first all arcs, since `item` moves. */
+static void gather(maker *m, uint32_t s) {
+    m->n_arc = m->n_callee = 0;
+    for (uint32_t k = m->item_at[s]; k < m->item_at[s + 1]; k++)
+        for (uint32_t i = m->n->first[m->item[k]]; i != GRAM_INFINITE; i = m->n->arc[i].next) {
+            const gram_arc *a = &m->n->arc[i];
+            if (a->rule != GRAM_INFINITE) m->call[m->n_callee++] = a;
+            else if (a->lo <= a->hi) m->arc[m->n_arc++] = a;
+        }
+}
+
+static void expand(maker *m, uint32_t s) {
+    gram_auto *a = m->a;
+    uint8_t used[256] = {0};
+    gather(m, s);
+    const uint32_t first_edge = m->first_edge = a->n_edge, first_call = a->n_call;
+    for (uint32_t i = 0; i < m->n_arc; i++)
+        memset(used + a->class[m->arc[i]->lo], 1,
+               (size_t)a -> class[m->arc[i]->hi] - a -> class[m->arc[i]->lo] + 1);
+    for (unsigned c = 0; c < a->n_class && !m->failed && !m->full; c++) {
+        if (!used[c]) continue;
+        set_begin(m);
+        for (uint32_t i = 0; i < m->n_arc; i++)
+            if (a->class[m->arc[i]->lo] <= c && c <= a->class[m->arc[i]->hi])
+                set_add(m, m->arc[i]->to);
+        add_edge(m, c, set_state(m));
+    }
+    if (m->n_callee) qsort(m->call, m->n_callee, sizeof *m->call, by_rule);
+    for (uint32_t i = 0; i < m->n_callee && !m->failed && !m->full;) {
+        const uint32_t rule = m->call[i]->rule;
+        set_begin(m);
+        for (; i < m->n_callee && m->call[i]->rule == rule; i++) set_add(m, m->call[i]->to);
+        const uint32_t back = set_state(m);
+        void *p = a->call;
+        const bool ok = room(m, &p, a->n_call, &m->cap_call, sizeof *a->call);
+        a->call = p;
+        if (ok) a->call[a->n_call++] = (gram_callee){m->start[rule], back};
+    }
+    if (m->failed || m->full) return;
+    a->state[s].edge = first_edge;
+    a->state[s].call = first_call;
+}
+
+/* Bytes that all arcs treat alike. */
+static void make_classes(gram_auto *a, const gram_nfa *n) {
+    bool begins[257] = {true};
+    for (uint32_t i = 0; i < n->n_arc; i++)
+        if (n->arc[i].rule == GRAM_INFINITE && n->arc[i].lo <= n->arc[i].hi)
+            begins[n->arc[i].lo] = begins[n->arc[i].hi + 1] = true;
+    unsigned c = 0;
+    for (unsigned b = 0; b < 256; b++) {
+        if (b && begins[b]) c++;
+        a->class[b] = (uint8_t)c;
+    }
+    a->n_class = c + 1;
+}
+
+static status determinize(gram_auto *a, const gram_nfa *n, uint32_t root, uint32_t **start,
+                          err *e) {
+    maker m = {.a = a, .n = n};
+    make_classes(a, n);
+    m.is_final = mem_zero(n->n);
+    m.mark = mem_array_zero(n->n, sizeof *m.mark);
+    m.work = mem_array(n->n, sizeof *m.work);
+    m.list = mem_array(n->n, sizeof *m.list);
+    m.arc = mem_array(n->n_arc, sizeof *m.arc);
+    m.call = mem_array(n->n_arc, sizeof *m.call);
+    m.start = mem_array(n->n_rule, sizeof *m.start);
+    m.failed = !m.is_final || !m.mark || !m.work || !m.list || !m.arc || !m.call || !m.start;
+    for (uint32_t r = 0; r < n->n_rule && !m.failed && !m.full; r++) {
+        m.start[r] = GRAM_INFINITE;
+        if (n->start[r] == GRAM_INFINITE) continue;
+        m.is_final[n->final[r]] = 1;
+        set_begin(&m);
+        set_add(&m, n->start[r]);
+        m.start[r] = set_state(&m);
+    }
+    for (uint32_t s = 0; s < a->n_state && !m.failed && !m.full; s++) expand(&m, s);
+    if (!m.failed && !m.full) {
+        a->start = m.start[root];
+        a->state[a->n_state] = (gram_state){.edge = a->n_edge, .call = a->n_call};
+    }
+    mem_free(m.is_final);
+    mem_free(m.mark);
+    mem_free(m.work);
+    mem_free(m.list);
+    mem_free(m.item);
+    mem_free(m.item_at);
+    mem_free(m.slot);
+    mem_free(m.arc);
+    mem_free(m.call);
+    *start = m.start;
+    if (m.failed) return err_set(e, RZ_ENOMEM, "grammar: out of memory");
+    if (m.full)
+        return err_set(e, RZ_EFULL, "grammar: it takes more than %d states", GRAM_MAX_STATES);
+    return RZ_OK;
+}
+
+/* ---- what can end ---- */
+
+static bool is_bare(const gram_auto *a, uint32_t s) {
+    const gram_state *q = &a->state[s];
+    return q->final && q->edge == q[1].edge && q->call == q[1].call;
+}
+
+static uint16_t need_of(const gram_auto *a, uint32_t s) {
+    const gram_state *q = &a->state[s];
+    unsigned best = q->final ? 0 : NO_NEED;
+    for (uint32_t i = q->edge; i < q[1].edge && best; i++)
+        if (a->state[a->edge[i].to].need < best) best = a->state[a->edge[i].to].need;
+    for (uint32_t i = q->call; i < q[1].call && best; i++) {
+        unsigned n = a->state[a->call[i].start].need;
+        const unsigned after = a->state[a->call[i].back].need;
+        if (n == NO_NEED || after == NO_NEED) continue;
+        if (!is_bare(a, a->call[i].back)) n++; /* a call that ends the rule takes no room */
+        if (after > n) n = after;
+        if (n < best) best = n;
+    }
+    return (uint16_t)best;
+}
+
+/* Smallest numbers first known, until nothing changes. */
+static status find_needs(gram_auto *a, err *e) {
+    for (uint32_t s = 0; s < a->n_state; s++) a->state[s].need = NO_NEED;
+    for (int pass = 0; pass < MAX_PASSES; pass++) {
+        bool changed = false;
+        for (uint32_t s = a->n_state; s-- > 0;) {
+            const uint16_t need = need_of(a, s);
+            changed |= need != a->state[s].need;
+            a->state[s].need = need;
+        }
+        if (!changed) return RZ_OK;
+    }
+    return err_set(e, RZ_EFULL, "grammar: its rules build on each other more than %d deep",
+                   MAX_PASSES);
+}
+
+/* Without the edges and calls that lead to where no end is. */
+static void cut_dead(gram_auto *a) {
+    uint32_t n_edge = 0, n_call = 0, edge = 0, call = 0;
+    for (uint32_t s = 0; s < a->n_state; s++) {
+        const uint32_t edges = a->state[s + 1].edge, calls = a->state[s + 1].call;
+        a->state[s].edge = n_edge;
+        a->state[s].call = n_call;
+        for (; edge < edges; edge++)
+            if (a->state[a->edge[edge].to].need <= a->max_depth) a->edge[n_edge++] = a->edge[edge];
+        for (; call < calls; call++)
+            if (a->state[a->call[call].start].need <= a->max_depth &&
+                a->state[a->call[call].back].need <= a->max_depth)
+                a->call[n_call++] = a->call[call];
+    }
+    a->state[a->n_state].edge = a->n_edge = n_edge;
+    a->state[a->n_state].call = a->n_call = n_call;
+}
+
+/* ---- left recursion: a call that comes back to where it began without reading a byte ---- */
+
+static status find_nullable(const gram_auto *a, bool *nullable, err *e) {
+    for (int pass = 0; pass < MAX_PASSES; pass++) {
+        bool changed = false;
+        for (uint32_t s = a->n_state; s-- > 0;) {
+            const gram_state *q = &a->state[s];
+            bool is = q->final;
+            for (uint32_t i = q->call; i < q[1].call && !is; i++)
+                is = nullable[a->call[i].start] && nullable[a->call[i].back];
+            changed |= is != nullable[s];
+            nullable[s] = is;
+        }
+        if (!changed) return RZ_OK;
+    }
+    return err_set(e, RZ_EFULL, "grammar: its rules build on each other more than %d deep",
+                   MAX_PASSES);
+}
+
+typedef struct tarjan {
+    uint32_t *index, *low, *group; /* [n]; index 0: not seen; group 0: none yet */
+    uint32_t *open, n_open;        /* seen and in no group */
+    uint32_t *path, *at, n_path;   /* the walk, and how far each state on it has come */
+    uint32_t next, n_group;
+} tarjan;
+
+/* Step k of state s: even into the rule that is called, odd past it if it may be empty. */
+static uint32_t step_of(const gram_auto *a, const bool *nullable, uint32_t s, uint32_t k) {
+    const gram_callee *c = &a->call[a->state[s].call + k / 2];
+    if (k % 2 == 0) return c->start;
+    return nullable[c->start] ? c->back : GRAM_INFINITE;
+}
+
+/* Tarjan 1972, with a stack of its own. */
+static void group_from(const gram_auto *a, const bool *nullable, tarjan *w, uint32_t root) {
+    w->path[0] = root;
+    w->at[0] = 0;
+    w->n_path = 1;
+    w->index[root] = w->low[root] = ++w->next;
+    w->open[w->n_open++] = root;
+    while (w->n_path) {
+        const uint32_t s = w->path[w->n_path - 1];
+        const uint32_t steps = 2 * (a->state[s + 1].call - a->state[s].call);
+        if (w->at[w->n_path - 1] < steps) {
+            const uint32_t to = step_of(a, nullable, s, w->at[w->n_path - 1]++);
+            if (to == GRAM_INFINITE) continue;
+            if (w->index[to] == 0) {
+                w->index[to] = w->low[to] = ++w->next;
+                w->open[w->n_open++] = to;
+                w->at[w->n_path] = 0;
+                w->path[w->n_path++] = to;
+            } else if (w->group[to] == 0 && w->index[to] < w->low[s]) {
+                w->low[s] = w->index[to];
+            }
+            continue;
+        }
+        if (w->low[s] == w->index[s]) {
+            w->n_group++;
+            do w->group[w->open[--w->n_open]] = w->n_group;
+            while (w->open[w->n_open] != s);
+        }
+        w->n_path--;
+        if (w->n_path && w->low[s] < w->low[w->path[w->n_path - 1]])
+            w->low[w->path[w->n_path - 1]] = w->low[s];
+    }
+}
+
+static status refuse_left(const gram_auto *a, const gram_tree *t, const uint32_t *start,
+                          const uint32_t *group, err *e) {
+    for (uint32_t s = 0; s < a->n_state; s++)
+        for (uint32_t i = a->state[s].call; i < a->state[s + 1].call; i++) {
+            if (group[s] != group[a->call[i].start]) continue;
+            uint32_t r = 0;
+            while (r + 1 < t->n_rule && start[r] != a->call[i].start) r++;
+            return err_set(e, RZ_EFORMAT,
+                           "grammar: rule \"%.*s\" is left-recursive: it can call itself before "
+                           "it has read anything",
+                           STR_FMT(t->rule[r].name));
+        }
+    return RZ_OK;
+}
+
+static status check_left(const gram_auto *a, const gram_tree *t, const uint32_t *start, err *e) {
+    const size_t n = a->n_state;
+    tarjan w = {0};
+    bool *nullable = mem_array_zero(n, sizeof *nullable);
+    w.index = mem_array_zero(6 * n, sizeof *w.index);
+    status s = nullable && w.index ? RZ_OK : err_set(e, RZ_ENOMEM, "grammar: out of memory");
+    if (s >= 0) s = find_nullable(a, nullable, e);
+    if (s >= 0) {
+        w.low = w.index + n;
+        w.group = w.low + n;
+        w.open = w.group + n;
+        w.path = w.open + n;
+        w.at = w.path + n;
+        for (uint32_t q = 0; q < n; q++)
+            if (w.index[q] == 0) group_from(a, nullable, &w, q);
+        s = refuse_left(a, t, start, w.group, e);
+    }
+    mem_free(nullable);
+    mem_free(w.index);
+    return s;
+}
+
+/* ---- all of it ---- */
+
+static status refuse_dead(const gram_auto *a, const bool byte[256], err *e) {
+    bool all = true;
+    for (int b = 0; b < 256; b++) all &= byte[b];
+    if (a->state[a->start].need != NO_NEED)
+        return err_set(e, RZ_EFULL, "grammar: its rules nest more than %u deep", a->max_depth);
+    if (!all)
+        return err_set(
+            e, RZ_EUNSUPPORTED,
+            "grammar: no text that fits can be spelled with the bytes of this vocabulary");
+    return err_set(e, RZ_EFORMAT, "grammar: no text fits it, every way through it is endless");
+}
+
+status gram_auto_make(gram_auto *a, const gram_tree *t, const bool byte[256], uint32_t max_depth,
+                      err *e) {
+    gram_nfa n = {0};
+    uint32_t *start = NULL;
+    *a = (gram_auto){.max_depth = max_depth < GRAM_MAX_DEPTH ? max_depth : GRAM_MAX_DEPTH};
+    status s = gram_nfa_make(&n, t, byte, e);
+    if (s >= 0) s = determinize(a, &n, t->root, &start, e);
+    if (s >= 0) s = check_left(a, t, start, e);
+    if (s >= 0) s = find_needs(a, e);
+    if (s >= 0 && a->state[a->start].need > a->max_depth) s = refuse_dead(a, byte, e);
+    if (s >= 0) cut_dead(a);
+    gram_nfa_done(&n);
+    mem_free(start);
+    if (s < 0) gram_auto_done(a);
+    return s;
+}
+
+void gram_auto_done(gram_auto *a) {
+    mem_free(a->state);
+    mem_free(a->edge);
+    mem_free(a->call);
+    *a = (gram_auto){0};
+}
