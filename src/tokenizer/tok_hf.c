@@ -70,8 +70,16 @@ status hf_u32(const hf *h, const json *v, const char *where, const char *key, ui
     return RZ_OK;
 }
 
-void hf_at(char out[HF_PATH], const char *where, const char *key, size_t i) {
-    snprintf(out, HF_PATH, "%.*s.%s[%zu]", HF_PATH - 48, where, key, i);
+status hf_each(hf *h, const json *v, const char *where, const char *key, hf_read *fn, err *e) {
+    const json *list = json_get(v, key);
+    if (!list || list->kind != JSON_ARRAY) return hf_expected(h, where, key, list, "an array", e);
+    size_t i = 0;
+    for (const json *c = list->child; c; c = c->next) {
+        char at[HF_PATH];
+        snprintf(at, sizeof at, "%.*s.%s[%zu]", HF_PATH - 48, where, key, i++);
+        TRY(fn(h, c, at, e));
+    }
+    return RZ_OK;
 }
 
 bool hf_is(const json *v, const char *type) {

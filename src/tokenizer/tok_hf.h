@@ -57,8 +57,9 @@ status hf_bool(const hf *h, const json *v, const char *where, const char *key, b
 status hf_str(const hf *h, const json *v, const char *where, const char *key, str *out, err *e);
 status hf_u32(const hf *h, const json *v, const char *where, const char *key, uint32_t *out,
               err *e);
-/* "WHERE.KEY[i]" in out. */
-void hf_at(char out[HF_PATH], const char *where, const char *key, size_t i);
+/* Read every element of the array under `key` of v with fn, which is told where it stands. */
+typedef status hf_read(hf *h, const json *v, const char *where, err *e);
+status hf_each(hf *h, const json *v, const char *where, const char *key, hf_read *fn, err *e);
 /* Is this the member "type"? */
 bool hf_is(const json *v, const char *type);
 /* A string or {"String": ...} / {"Regex": ...}. */

@@ -81,16 +81,7 @@ static status read_one(hf *h, const json *v, const char *where, err *e) {
         return RZ_OK;
     }
     if (!hf_is(v, "Sequence")) return hf_unknown(h, where, v, e);
-    const json *list = json_get(v, "decoders");
-    if (!list || list->kind != JSON_ARRAY)
-        return hf_expected(h, where, "decoders", list, "an array", e);
-    size_t i = 0;
-    for (const json *c = list->child; c; c = c->next) {
-        char at[HF_PATH];
-        hf_at(at, where, "decoders", i++);
-        TRY(read_one(h, c, at, e));
-    }
-    return RZ_OK;
+    return hf_each(h, v, where, "decoders", read_one, e);
 }
 
 status hf_read_decoder(hf *h, err *e) {

@@ -100,16 +100,7 @@ static status read_one(hf *h, const json *v, const char *where, err *e) {
         return step.to.p ? add_step(h, where, step, e) : hf_no_memory(e);
     }
     if (!hf_is(v, "Sequence")) return hf_unknown(h, where, v, e);
-    const json *list = json_get(v, "normalizers");
-    if (!list || list->kind != JSON_ARRAY)
-        return hf_expected(h, where, "normalizers", list, "an array", e);
-    size_t i = 0;
-    for (const json *c = list->child; c; c = c->next) {
-        char at[HF_PATH];
-        hf_at(at, where, "normalizers", i++);
-        TRY(read_one(h, c, at, e));
-    }
-    return RZ_OK;
+    return hf_each(h, v, where, "normalizers", read_one, e);
 }
 
 status hf_read_normalizer(hf *h, err *e) {

@@ -129,16 +129,7 @@ static status read_one(hf *h, const json *v, const char *where, err *e) {
     if (hf_is(v, "Metaspace")) return read_metaspace(h, v, where, e);
     if (hf_is(v, "CharDelimiterSplit")) return read_delimiter(h, v, where, e);
     if (!hf_is(v, "Sequence")) return read_simple(h, v, where, e);
-    const json *list = json_get(v, "pretokenizers");
-    if (!list || list->kind != JSON_ARRAY)
-        return hf_expected(h, where, "pretokenizers", list, "an array", e);
-    size_t i = 0;
-    for (const json *c = list->child; c; c = c->next) {
-        char at[HF_PATH];
-        hf_at(at, where, "pretokenizers", i++);
-        TRY(read_one(h, c, at, e));
-    }
-    return RZ_OK;
+    return hf_each(h, v, where, "pretokenizers", read_one, e);
 }
 
 status hf_read_pre_tokenizer(hf *h, err *e) {
@@ -234,16 +225,7 @@ static status read_post(hf *h, const json *v, const char *where, err *e) {
         return read_pair(h, v, where, "sep", false, e);
     }
     if (!hf_is(v, "Sequence")) return hf_unknown(h, where, v, e);
-    const json *list = json_get(v, "processors");
-    if (!list || list->kind != JSON_ARRAY)
-        return hf_expected(h, where, "processors", list, "an array", e);
-    size_t i = 0;
-    for (const json *c = list->child; c; c = c->next) {
-        char at[HF_PATH];
-        hf_at(at, where, "processors", i++);
-        TRY(read_post(h, c, at, e));
-    }
-    return RZ_OK;
+    return hf_each(h, v, where, "processors", read_post, e);
 }
 
 status hf_read_post_processor(hf *h, err *e) {
