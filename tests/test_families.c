@@ -42,33 +42,20 @@ typedef struct family {
     } meta[6];
 } family;
 
+#define EVERY_BIAS .qkv_bias = true, .o_bias = true, .mlp_bias = true
+#define STARCODER2                                                                      \
+    .gguf = "starcoder2", .norm = LAYER_BIAS, .n_rot = K, .act = GELU_TANH, EVERY_BIAS, \
+    .up_name = "mlp.c_fc", .down_name = "mlp.c_proj"
+
 /* The first key of meta is the epsilon. */
 static const family families[] = {
-    {.gguf = "starcoder2",
+    {STARCODER2,
      .config = "\"model_type\":\"starcoder2\",\"norm_epsilon\":1e-5,\"sliding_window\":null,"
                "\"rope_theta\":5000.0",
-     .norm = LAYER_BIAS,
-     .n_rot = K,
-     .rope_base = 5000,
-     .act = GELU_TANH,
-     .qkv_bias = true,
-     .o_bias = true,
-     .mlp_bias = true,
-     .up_name = "mlp.c_fc",
-     .down_name = "mlp.c_proj",
-     .meta = {{"attention.layer_norm_epsilon", 1e-5}, {"rope.freq_base", 5000}}},
-    {.gguf = "starcoder2",
+     .rope_base = 5000, .meta = {{"attention.layer_norm_epsilon", 1e-5}, {"rope.freq_base", 5000}}},
+    {STARCODER2,
      .config = "\"model_type\":\"starcoder2\",\"norm_epsilon\":1e-5,\"sliding_window\":6",
-     .norm = LAYER_BIAS,
-     .n_rot = K,
-     .window = 6,
-     .window_all = true,
-     .act = GELU_TANH,
-     .qkv_bias = true,
-     .o_bias = true,
-     .mlp_bias = true,
-     .up_name = "mlp.c_fc",
-     .down_name = "mlp.c_proj",
+     .window = 6, .window_all = true,
      .meta = {{"attention.layer_norm_epsilon", 1e-5}, {"attention.sliding_window", 6}}},
     {.gguf = "stablelm",
      .config = "\"model_type\":\"stablelm\",\"layer_norm_eps\":1e-5,\"partial_rotary_factor\":0.25,"
@@ -135,9 +122,7 @@ static const family families[] = {
      .parallel = true,
      .n_rot = 4,
      .act = GELU_TANH,
-     .qkv_bias = true,
-     .o_bias = true,
-     .mlp_bias = true,
+     EVERY_BIAS,
      .head_bias = true,
      .own_head = true,
      .final_norm = "model.final_layernorm",
