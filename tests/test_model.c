@@ -633,6 +633,37 @@ static void test_assumptions_are_told_and_can_be_set(void) {
     }
 }
 
+/* The file has experts in both layers: with a step of two the first is asked for a plain one. */
+static void test_experts_stand_in_every_so_many_layers(void) {
+    static const struct {
+        const char *set, *end;
+    } row[] = {
+        {"decoder_sparse_step=2",
+         ": 3 tensors are missing: model.layers.0.mlp.gate_proj.weight, "
+         "model.layers.0.mlp.up_proj.weight, model.layers.0.mlp.down_proj.weight"},
+        {"decoder_sparse_step=0", ": decoder_sparse_step is 0, expected 1 or more"},
+    };
+    static const char *const folders[] = {"golden/models/hf-qwen2moe", "golden/models/hf-qwen3moe"};
+    for (size_t k = 0; k < 2; k++) {
+        const char *path = test_shared(folders[k]);
+        if (!path) {
+            test_skip("%s is not there", folders[k]);
+            continue;
+        }
+        for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+            rz_model *m = NULL;
+            rz_error e = {0};
+            rz_model_options opt = RZ_MODEL_INIT;
+            opt.set = &row[i].set;
+            opt.n_set = 1;
+            CHECK(rz_model_open(&m, path, &opt, &e) == RZ_EFORMAT && m == NULL);
+            const size_t n = strlen(e.text), tail = strlen(row[i].end);
+            CHECK_STR(n > tail ? e.text + n - tail : e.text, row[i].end);
+            rz_model_close(m);
+        }
+    }
+}
+
 static void test_a_setting_stands_before_what_the_file_says(void) {
     rz_model *m;
     rz_model_info info;
@@ -688,5 +719,6 @@ void suite_model(void) {
     RUN(test_rewind_is_as_if_never_fed);
     RUN(test_recurrent_rewind_is_as_if_never_fed);
     RUN(test_assumptions_are_told_and_can_be_set);
+    RUN(test_experts_stand_in_every_so_many_layers);
     RUN(test_a_setting_stands_before_what_the_file_says);
 }

@@ -68,6 +68,12 @@ bool arch_is_listed(const tensor_file *f, const char *key, uint32_t index) {
     return false;
 }
 
+void arch_sparse_layer(const model *m, layer *l) {
+    arch_plain_layer(m, l);
+    const bool off_step = (l->index + 1) % m->c.sparse_step != 0;
+    l->ffn = off_step || arch_is_listed(m->file, "mlp_only_layers", l->index) ? FFN_DENSE : FFN_MOE;
+}
+
 #define EMBED_ROW NEED("token_embd.weight", "model.embed_tokens.weight", WEIGHT, M_AT(embed), V, D)
 #define HEAD_ROW MAYBE("output.weight", "lm_head.weight", WEIGHT, M_AT(head), V, D)
 

@@ -145,6 +145,10 @@ status arch_read_rope(model *m, str name, bool halves, err *e);
 /* Is `index` in the list of numbers config.json holds under `key`? */
 bool arch_is_listed(const tensor_file *f, const char *key, uint32_t index);
 
+/* layer_kinds of Qwen with experts: a plain layer, with experts unless config.json names it in
+ * mlp_only_layers or its number is off decoder_sparse_step. */
+void arch_sparse_layer(const model *m, layer *l);
+
 /* Fill every slot of m and its layers. Lists what is missing (first ten) or names the first tensor
  * of wrong type or shape, or that no slot wanted. */
 status bind_tensors(model *m, err *e);

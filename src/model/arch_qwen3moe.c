@@ -8,12 +8,6 @@ static status configure(model *m, str name, err *e) {
     return arch_read_rope(m, name, true, e);
 }
 
-/* Layers named in mlp_only_layers, or off the sparse step, have one plain feed-forward. */
-static void layer_kinds(const model *m, layer *l) {
-    arch_plain_layer(m, l);
-    l->ffn = arch_is_listed(m->file, "mlp_only_layers", l->index) ? FFN_DENSE : FFN_MOE;
-}
-
 static const tensor_slot layer_slot[] = {
     RMS_NORM_ROWS,
     QKVO_ROWS,
@@ -29,6 +23,6 @@ const arch arch_qwen3moe = {.name = "qwen3moe",
                             .hf_types = "qwen3_moe",
                             .hf_layer = "model.layers.",
                             .configure = configure,
-                            .layer_kinds = layer_kinds,
+                            .layer_kinds = arch_sparse_layer,
                             .model_slot = arch_model_rms,
                             .layer_slot = layer_slot};

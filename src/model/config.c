@@ -386,6 +386,7 @@ static const config_key expert_keys[] = {
     {"expert_feed_forward_length", "moe_intermediate_size", KEY_U32, false, AT(F_expert)},
     {"expert_shared_feed_forward_length", "shared_expert_intermediate_size", KEY_U32, false,
      AT(F_shared)},
+    {NULL, "decoder_sparse_step", KEY_U32, false, AT(sparse_step)},
     {"expert_group_count", "n_group", KEY_U32, false, AT(route.n_group)},
     {"expert_group_used_count", "topk_group", KEY_U32, false, AT(route.n_group_used)},
     {"expert_weights_scale", "routed_scaling_factor", KEY_F32, false, AT(route.scale)},
@@ -396,7 +397,10 @@ static const config_key expert_keys[] = {
 
 status config_read_experts(model_config *c, const tensor_file *f, str arch, err *e) {
     route_config *r = &c->route;
+    c->sparse_step = 1;
     TRY(config_read(f, arch, expert_keys, c, e));
+    if (c->sparse_step == 0)
+        return err_set(e, RZ_EFORMAT, "%s: decoder_sparse_step is 0, expected 1 or more", f->path);
     if (c->F_expert == 0) c->F_expert = c->F;
     if (r->scale == 0) r->scale = 1;
     return config_check_experts(c, f, e);

@@ -58,8 +58,9 @@ typedef struct model_config {
     act_kind act;
     route_config route; /* n_expert 0: no experts */
     uint32_t F_expert, F_shared;
-    uint32_t n_dense; /* leading layers without experts */
-    uint32_t n_extra; /* layers in the file behind the last, for predicting further tokens */
+    uint32_t n_dense;     /* leading layers without experts */
+    uint32_t sparse_step; /* experts in every so many layers, as config.json says; else 1 */
+    uint32_t n_extra;     /* layers in the file behind the last, for predicting further tokens */
     mla_config mla;
     ssm_config ssm;
 } model_config;
