@@ -151,7 +151,15 @@ static inline void vf_store_half_n(uint16_t *p, vf x, size_t n) {
 
 #include "kernels/kern_body.inc"
 
-enum { TILE_ROWS = 2, TILE_COLS = 3 };
+enum { TILE_ROWS = 2, TILE_COLS = 3, BLOCK_COLS = 256 };
+
+/* Sums take 12 of 16 registers: products are made half a vector at a time. */
+#define FLOAT_HALVES
+typedef __m256 vf_half;
+static inline vf_half half_fma(vf_half x, vf_half y, vf_half z) { return _mm256_fmadd_ps(x, y, z); }
+static inline vf_half half_load_f32(const void *p) { return _mm256_loadu_ps(p); }
+static inline vf_half half_load_f16(const void *p) { return _mm256_cvtph_ps(load8x16(p)); }
+static inline vf_half half_load_bf16(const void *p) { return brain8(p); }
 #include "kernels/kern_float.inc"
 
 const kern kern_avx2 = {

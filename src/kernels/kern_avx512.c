@@ -94,7 +94,7 @@ static inline void vf_store_half_n(uint16_t *p, vf a, size_t n) {
 
 #include "kernels/kern_body.inc"
 
-enum { TILE_ROWS = 4, TILE_COLS = 6 };
+enum { TILE_ROWS = 4, TILE_COLS = 6, BLOCK_COLS = 512 };
 #include "kernels/kern_float.inc"
 
 const kern kern_avx512 = {

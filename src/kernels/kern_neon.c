@@ -157,7 +157,7 @@ static inline void vf_store_half_n(uint16_t *p, vf x, size_t n) {
 
 #include "kernels/kern_body.inc"
 
-enum { TILE_ROWS = 2, TILE_COLS = 3 };
+enum { TILE_ROWS = 2, TILE_COLS = 3, BLOCK_COLS = 512 };
 #include "kernels/kern_float.inc"
 
 const kern kern_neon = {
