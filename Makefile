@@ -173,13 +173,13 @@ $(OUT)/make_parrot: $(OUT)/tests/tool/make_parrot.o $(OUT)/tests/parrot.o $(LIB_
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
 
 # Speed of inner loops beside the limits of the machine; the options are in each file.
-$(OUT)/bench_kern $(OUT)/bench_attn $(OUT)/bench_tok $(OUT)/bench_pool: \
-    $(OUT)/bench_%: $(OUT)/bench/bench_%.o \
+BENCHES  := kern attn tok pool gram
+$(BENCHES:%=$(OUT)/bench_%): $(OUT)/bench_%: $(OUT)/bench/bench_%.o \
     $(OUT)/bench/series.o $(LIB_OBJ)
 	@echo "  LD $@"
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
 
-bench-tools: $(OUT)/bench_kern $(OUT)/bench_attn $(OUT)/bench_tok $(OUT)/bench_pool ## parts alone: see bench/README.md
+bench-tools: $(BENCHES:%=$(OUT)/bench_%) ## parts alone: see bench/README.md
 
 quick: $(OUT)/test ## unit tests alone, a few seconds
 	$(RUN) $(OUT)/test --quick

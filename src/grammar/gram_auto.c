@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-enum { MAX_ITEMS = 20000000, MAX_PASSES = 3000, NO_NEED = UINT16_MAX };
+enum { MAX_ITEMS = 5000000, MAX_PASSES = 1100, NO_NEED = UINT16_MAX };
 
 typedef struct maker {
     gram_auto *a;

@@ -9,7 +9,7 @@
 #include "grammar/gram_tree.h"
 
 enum {
-    GRAM_MAX_STATES = 200000,
+    GRAM_MAX_STATES = 100000,
     GRAM_MAX_EDGES = 4000000,
     GRAM_MAX_DEPTH = 1000, /* rules inside rules, at most */
 };

@@ -8,9 +8,9 @@
 #include "unicode/utf8.h"
 
 enum {
-    MAX_ARCS = 3000000,
-    MAX_NFA = 1500000,
-    MAX_WORK = 10000000, /* nodes laid down: repetitions of nothing make no states */
+    MAX_ARCS = 1000000,
+    MAX_NFA = 500000,
+    MAX_WORK = 3000000, /* nodes laid down: repetitions of nothing make no states */
     MAX_SIZE = 1000000,
     INLINE_SIZE = 12,
     ONCE_SIZE = 2000,

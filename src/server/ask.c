@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "server/native.h"
+#include "server/shapes.h"
 
 enum { MAX_STOPS = 16, MAX_BIAS = 1024 };
 
@@ -75,6 +76,7 @@ void ask_lists(fields *f, server *s, rz_params *p) {
     if (f->status) return;
     read_stop(f, s, p);
     read_bias(f, s, p);
+    if (!f->status) shapes_read(f, s, p);
     if (s->draining) fields_fail(f, 503, "the server is shutting down");
 }
 

@@ -3,7 +3,8 @@
  *   prompt | prompts, max_tokens = 50, strategy = "greedy" | "top_k" | "top_p", temperature = 1,
  *   top_k = 50, top_p = 0.9, seed = 42, model_id; and beyond the reference: min_p,
  *   repeat_penalty (or repetition_penalty), presence_penalty, frequency_penalty, repeat_last_n,
- *   stop (text or list), logit_bias ({"id": add}), ignore_eos.
+ *   stop (text or list), logit_bias ({"id": add}), ignore_eos,
+ *   grammar, json_schema, regex, response_format.
  *
  * Only these requests feed the realizar_requests_... metrics. */
 #include <stdint.h>

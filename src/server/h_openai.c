@@ -5,7 +5,8 @@
  *   max_tokens (or max_completion_tokens), temperature = 0.7, top_p = 0.9, top_k = 40, min_p,
  *   n = 1, stop, seed, presence_penalty, frequency_penalty, repeat_penalty, logit_bias, stream,
  *   stream_options.include_usage, echo, logprobs (a number | true with top_logprobs), ignore_eos,
- *   chat_template_kwargs, tools, tool_choice, parallel_tool_calls
+ *   chat_template_kwargs, tools, tool_choice, parallel_tool_calls, response_format, grammar,
+ *   json_schema, regex
  *
  * Other fields are ignored, except those that promise a shape of the answer we cannot give. */
 #include <stdint.h>
@@ -34,10 +35,6 @@ static void refuse(fields *f, const char *key, const char *why) {
 
 /* Fields whose meaning the answer would have to honour. */
 static void refuse_unsupported(fields *f) {
-    const json *format = fields_find(f, "response_format", JSON_OBJECT);
-    const json *type = json_get(format, "type");
-    if (type && !(type->kind == JSON_STRING && str_is(type->text, "text")))
-        fields_fail(f, 400, "field `response_format`: only {\"type\":\"text\"} is supported");
     refuse(f, "suffix", "inserting before a suffix is not supported");
 }
 

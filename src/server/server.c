@@ -19,6 +19,7 @@
 #include "server/conn.h"
 #include "server/http.h"
 #include "server/job.h"
+#include "server/shapes.h"
 
 enum {
     DEFAULT_PORT = 8080,
@@ -364,6 +365,7 @@ void rz_server_free(rz_server *s) {
     buf_free(&s->out);
     buf_free(&s->body);
     arena_free(&s->arena);
+    shapes_done(s);
     mem_free(s->ids);
     mem_free(s->in);
     mem_free(s->model_id);

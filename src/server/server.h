@@ -71,6 +71,8 @@ struct rz_server {
     rz_token *ids; /* [ids_cap] */
     size_t ids_cap;
 
+    struct shapes *shapes; /* grammars lately asked for, or NULL */
+
     uint64_t began_ns;
     uint64_t began_unix_ms;
     uint64_t date_second;

@@ -73,9 +73,24 @@ check("and as completions had them", older.choices[0].logprobs.tokens.join("") =
 const three = await client.chat.completions.create({ model: "default", messages, max_tokens: 3, n: 3, seed: 1 });
 check("three answers", three.choices.map(c => c.index).join() === "0,1,2", three.choices);
 
+const shape = { type: "object", properties: { name: { type: "string", maxLength: 10 }, age: { type: "integer", minimum: 1, maximum: 99 },
+    pets: { type: "array", items: { enum: ["cat", "dog"] }, minItems: 1, maxItems: 3 } }, required: ["name", "age", "pets"], additionalProperties: false };
+for (const seed of [1, 2, 3]) {
+    const shaped = await client.chat.completions.create({ model: "default", messages, seed, temperature: 1, max_tokens: 200,
+        response_format: { type: "json_schema", json_schema: { name: "person", strict: true, schema: shape } } });
+    const person = JSON.parse(shaped.choices[0].message.content);
+    check("structured output fits its schema", shaped.choices[0].finish_reason === "stop" &&
+        Object.keys(person).join() === "name,age,pets" && [...person.name].length <= 10 && Number.isInteger(person.age) &&
+        person.age >= 1 && person.age <= 99 && person.pets.length >= 1 && person.pets.length <= 3 &&
+        person.pets.every(p => p === "cat" || p === "dog"), shaped.choices[0]);
+}
+const object = await client.chat.completions.create({ model: "default", messages, max_tokens: 3, response_format: { type: "json_object" } });
+check("what max_tokens cuts says so", object.choices[0].finish_reason === "length" &&
+    object.choices[0].message.content.startsWith("{"), object.choices[0]);
+
 for (const [what, run] of [
     ["an empty conversation", () => client.chat.completions.create({ model: "default", messages: [] })],
-    ["a schema", () => client.chat.completions.create({ model: "default", messages, response_format: { type: "json_object" } })],
+    ["a schema that is none", () => client.chat.completions.create({ model: "default", messages, response_format: { type: "json_schema", json_schema: { name: "x", schema: { type: "thing" } } } })],
 ]) {
     try {
         await run();

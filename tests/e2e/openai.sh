@@ -65,8 +65,18 @@ is "mixed prompts" "$(code /v1/completions '{"prompt":["a",1]}')" 400
 is "too many answers" "$(code /v1/completions '{"prompt":"a","n":65}')" 400
 is "a tool without a name" \
     "$(code /v1/chat/completions "{$chat,\"tools\":[{\"type\":\"function\"}]}")" 400
-is "a schema" "$(code /v1/chat/completions \
-    "{$chat,\"response_format\":{\"type\":\"json_object\"}}")" 400
+shape() { code /v1/completions "{\"prompt\":\"a\",\"max_tokens\":4,$1}"; }
+is "a schema" "$(shape '"response_format":{"type":"json_schema","json_schema":{"schema":{}}}')" 200
+is "a format without its schema" "$(shape '"response_format":{"type":"json_schema"}')" 400
+is "a format nobody knows" "$(shape '"response_format":{"type":"yaml"}')" 400
+is "a keyword that is not supported" "$(shape '"json_schema":{"not":{}}')" 400
+is "a grammar with a mistake" "$(shape '"grammar":"root ::= [a"')" 400
+is "two shapes" "$(shape '"grammar":"root ::= [a]","json_schema":{}')" 400
+is "a shape beside a format" "$(shape '"regex":"a","response_format":{"type":"json_object"}')" 400
+is "a grammar" "$(post /v1/completions '{"prompt":"a","grammar":"root ::= \"<\" [a]{3} \">\""}' |
+    sed 's/.*"text":"//; s/".*//')" "<aaa>"
+is "a regular expression" "$(post /generate '{"prompt":"a","regex":"b{3}"}' |
+    sed 's/.*"generated_text":"//; s/".*//')" bbb
 is "more log probabilities than are told" \
     "$(code /v1/completions '{"prompt":"a","logprobs":21}')" 400
 is "a temperature below zero" "$(code /v1/completions '{"prompt":"a","temperature":-1}')" 400
