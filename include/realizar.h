@@ -600,6 +600,32 @@ RZ_API rz_status rz_quantize(const char *in, const char *out, const char *type,
 /* Name of mix i ("Q4_K_M"), NULL past the end. */
 RZ_API const char *rz_quantize_name(size_t i);
 
+typedef struct rz_convert_options {
+    size_t size;
+    const char *type;       /* of matrices: as for rz_quantize, in folders F32, F16 or BF16;  */
+                            /* NULL = as they are, blocks in folders as F32                   */
+    int no_tokenizer;       /* 1 = leave tokenizer and chat template behind                   */
+    const char *const *set; /* "key=value" in place of what the configuration says            */
+    size_t n_set;
+    int threads;              /* 0 = one per core; the result is the same for any number      */
+    rz_progress_fn *progress; /* bytes written, or NULL                                       */
+    void *progress_ud;
+} rz_convert_options;
+#define RZ_CONVERT_INIT \
+    { sizeof(rz_convert_options), NULL, 0, NULL, 0, 0, NULL, NULL }
+
+typedef struct rz_convert_report {
+    uint32_t tensors, changed; /* written; of these, in another type than before */
+    uint64_t weights, bytes_from, bytes_to;
+} rz_convert_report;
+
+/* Write the model `in`, of any kind that can be opened, as a GGUF file when `out` ends in ".gguf",
+ * else as a checkpoint folder, which must not be there yet: tensors by the names of that kind,
+ * configuration, tokenizer, chat template. RZ_EUNSUPPORTED names what has no form there. `out`
+ * appears whole or not at all. `opt` and `report` may be NULL. */
+RZ_API rz_status rz_convert(const char *in, const char *out, const rz_convert_options *opt,
+                            rz_convert_report *report, rz_error *err);
+
 typedef struct rz_imatrix_options {
     size_t size;
     size_t context;           /* tokens in a piece of text; 0 = 512, or what the model takes  */

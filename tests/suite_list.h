@@ -20,6 +20,7 @@
     X(yaml)              \
     X(quant)             \
     X(quantize)          \
+    X(convert)           \
     X(importance)        \
     X(gguf)              \
     X(gguf_bad)          \

@@ -31,6 +31,8 @@ status api_pick_threads(int wanted, int *out, err *e);
 status api_check_params(const rz_params *p, err *e);
 /* A grammar is for the model's own tokenizer. */
 status api_check_grammar(const rz_model *m, const rz_params *p, err *e);
+/* A file that is written must not be the one that is read, nor a part of it. */
+status api_refuse_same(const char *in, const char *out, err *e);
 /* The caller's struct, cut or padded with zeros to our size: old callers know fewer fields. */
 status api_take_struct(void *ours, size_t our_size, const void *theirs, const char *what, err *e);
 

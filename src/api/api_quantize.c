@@ -1,6 +1,4 @@
 /* api_quantize.c - rz_quantize: opens what it names, plans, reports, writes. */
-#include <sys/stat.h>
-
 #include "api/api.h"
 #include "base/mem.h"
 #include "format/parts.h"
@@ -8,20 +6,15 @@
 
 /* ---- Not onto itself ---- */
 
-static bool same_file(const char *a, const char *b) {
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-static status refuse_same(const char *in, const char *out, err *e) {
+status api_refuse_same(const char *in, const char *out, err *e) {
     arena mem = ARENA_INIT;
     str stem;
     uint32_t no, count = 0;
-    bool same = same_file(in, out);
+    bool same = os_same_file(in, out);
     if (!same && parts_of_name(str_of(in), ".gguf", &stem, &no, &count))
         for (no = 1; no <= count && count <= TENSOR_FILE_MAX_PARTS && !same; no++) {
             const char *part = parts_name(&mem, stem, no, count, ".gguf");
-            same = part && same_file(part, out);
+            same = part && os_same_file(part, out);
         }
     arena_free(&mem);
     if (!same) return RZ_OK;
@@ -64,7 +57,7 @@ static status prepare(quantize_call *c, const char *type, err *e) {
     TRY(api_pick_threads(c->opt.threads, &threads, e));
     TRY(read_keep(c, e));
     TRY(tensor_file_open(&c->file, c->in, e));
-    if (!c->opt.dry_run) TRY(refuse_same(c->in, c->out, e));
+    if (!c->opt.dry_run) TRY(api_refuse_same(c->in, c->out, e));
     if (c->opt.imatrix) TRY(imatrix_open(&c->importance, c->opt.imatrix, e));
     TRY(pool_new(&c->workers, threads, e));
     c->request = (quant_request){.name = type,

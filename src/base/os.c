@@ -164,6 +164,27 @@ status os_make_folder(const char *path, err *e) {
     return err_sys(e, why, "%.300s: cannot make the folder", path);
 }
 
+void os_remove(const char *path) {
+    arena mem = ARENA_INIT;
+    const char *const *name = NULL;
+    size_t n = 0;
+    if (os_path_kind(path) == OS_FOLDER && os_list_folder(path, &mem, &name, &n, NULL) >= 0)
+        for (size_t i = 0; i < n; i++) {
+            const size_t len = strlen(path) + strlen(name[i]) + 2;
+            char *file = arena_alloc(&mem, len);
+            if (!file) continue;
+            snprintf(file, len, "%s/%s", path, name[i]);
+            unlink(file);
+        }
+    if (remove(path) != 0) errno = 0; /* nothing more can be done about it */
+    arena_free(&mem);
+}
+
+bool os_same_file(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 enum { WRITE_BUFFER = 1 << 16 };
 
 struct os_file {
@@ -238,6 +259,12 @@ static void sync_folder(const char *path) {
     if (fd < 0) return;
     fsync(fd); /* some file systems cannot; the file itself is safe already */
     close(fd);
+}
+
+status os_rename(const char *from, const char *to, err *e) {
+    if (rename(from, to) != 0) return err_sys(e, errno, "%.300s: cannot write", to);
+    sync_folder(to);
+    return RZ_OK;
 }
 
 status os_file_commit(os_file *f, err *e) {

@@ -32,6 +32,14 @@ os_kind os_path_kind(const char *path);
 status os_list_folder(const char *path, arena *mem, const char *const **names, size_t *n, err *e);
 /* One folder; fine when it is there already. */
 status os_make_folder(const char *path, err *e);
+/* Give a file or a folder another name in the same file system. A file takes the place of one that
+ * is there, a folder only that of an empty one. */
+status os_rename(const char *from, const char *to, err *e);
+/* Remove a file, or a folder with the files in it but no further folders; what is not there is
+ * removed already. */
+void os_remove(const char *path);
+/* Are both names of one file? */
+bool os_same_file(const char *a, const char *b);
 
 /* A file that appears under its name whole or not at all: written to a temporary name in the
  * same folder, fsynced, renamed, the folder fsynced. */

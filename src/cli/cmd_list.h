@@ -17,6 +17,7 @@
     X("Inspect",  logits,     "the numbers behind every position, for verification")       \
     X("Inspect",  vocab,      "vocabularies known by name: list, pull")                      \
     X("Models",   quantize,   "a model file in fewer bits")                                \
+    X("Models",   convert,    "folders to GGUF files and back, in any type")                \
     X("Models",   imatrix,    "which inputs of a model matter, for quantize")               \
     X("Measure",  bench,      "speed of a model on this machine")                          \
     X("Measure",  perplexity, "how well a model predicts a text")                          \

@@ -256,3 +256,17 @@ status hf_dir_config(tensor_file *f, err *e) {
     }
     return hf_dir_no_config(f, e);
 }
+
+status hf_dir_carried(tensor_file *f, err *e) {
+    str text = {NULL, 0};
+    json *root = NULL;
+    TRY(meta_str(f, HF_DIR_CARRIED, &text, e));
+    if (!text.p || f->config) return RZ_OK;
+    const status s = json_parse_python(&root, text, &f->mem, e);
+    if (s < 0) return err_at(e, s, HF_DIR_CARRIED);
+    if (root->kind != JSON_OBJECT)
+        return err_set(e, RZ_EFORMAT, "%.200s: key %s is %s, expected an object", f->path,
+                       HF_DIR_CARRIED, json_kind_name(root->kind));
+    f->config = root;
+    return RZ_OK;
+}

@@ -21,4 +21,10 @@ status hf_dir_config(tensor_file *f, err *e);
 /* f->config becomes an empty object. */
 status hf_dir_no_config(tensor_file *f, err *e);
 
+/* A GGUF file that carries a checkpoint of a family GGUF has no form for holds its configuration as
+ * text under HF_DIR_CARRIED, and its tensors under their own names: f->config becomes that. Nothing
+ * happens to other files. */
+#define HF_DIR_CARRIED "checkpoint.config"
+status hf_dir_carried(tensor_file *f, err *e);
+
 #endif

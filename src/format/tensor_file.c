@@ -86,7 +86,8 @@ static status fill(tensor_file *f, const uint8_t *data, size_t len, bool on_disk
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         if (!formats[i].is(bytes)) continue;
         TRY(formats[i].parse(f, f->path, data, len, e));
-        return formats[i].complete(f, on_disk, e);
+        TRY(formats[i].complete(f, on_disk, e));
+        return hf_dir_carried(f, e);
     }
     return stranger(f->path, bytes, e);
 }

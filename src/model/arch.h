@@ -111,6 +111,10 @@ struct arch {
     const char *hf_types; /* model_type of config.json, several separated by '|'; NULL: none */
     const char *hf_layer; /* "model.layers.", the number and a dot follow */
     const char *hf_outer; /* stands in front of every name in some folders, or NULL */
+    /* Converting (convert.c): the class config.json names, one for each of hf_types; NULL: the
+     * family's numbers have no form in the other kind of file. */
+    const char *hf_class;
+    bool gguf_pairs; /* GGUF holds q and k for rotation of neighbouring dims, folders of halves */
     /* Fill m->c and whatever of the model is not a tensor. */
     status (*configure)(model *m, str arch_name, err *e);
     /* Decide layer l->index: mixer, feed-forward, rotation, window. Called after configure. */
@@ -154,6 +158,19 @@ void arch_sparse_layer(const model *m, layer *l);
 status bind_tensors(model *m, err *e);
 /* Does the file have the tensor that a slot of layer l, or of the model (NULL), goes by? */
 bool bind_has_slot(const model *m, const tensor_slot *s, const layer *l);
+
+/* A tensor of the file and the slot it is for; of a fused one, the first of its slots. */
+typedef struct bound_tensor {
+    const tensor_slot *slot; /* NULL: it is no weight */
+    const layer *layer;      /* NULL: of the model itself */
+    uint32_t expert;         /* of a numbered one */
+} bound_tensor;
+/* What each tensor of an open model's file is: [m->file->n_tensor], in `mem`. */
+status bind_map(const model *m, arena *mem, const bound_tensor **out, err *e);
+/* The name of what fills `slot` in a file of the other kind (`gguf`: in a GGUF file) or in this
+ * one. false: it has none there. In a folder an expert has its number. */
+enum { BIND_NAME_MAX = 256 };
+bool bind_name(const model *m, const bound_tensor *t, bool gguf, char out[BIND_NAME_MAX]);
 
 /* How slot rows are written: NEED("gguf", "checkpoint", NORM, L_AT(norm_in), D, NONE) for a whole
  * required tensor, MAYBE for an optional one, ROWS with a part and a twist for what is fused or

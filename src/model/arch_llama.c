@@ -38,6 +38,8 @@ static const tensor_slot layer_slot[] = {
 extern const arch arch_llama;
 const arch arch_llama = {.name = "llama",
                          .hf_types = "llama|mistral",
+                         .hf_class = "LlamaForCausalLM|MistralForCausalLM",
+                         .gguf_pairs = true,
                          .hf_layer = "model.layers.",
                          .configure = configure,
                          .layer_kinds = layer_kinds,

@@ -86,6 +86,7 @@ static const tensor_slot slot2[] = {
 extern const arch arch_mamba, arch_mamba2;
 const arch arch_mamba = {.name = "mamba",
                          .hf_types = "mamba",
+                         .hf_class = "MambaForCausalLM",
                          .hf_layer = "backbone.layers.",
                          .configure = configure1,
                          .layer_kinds = kinds1,
@@ -93,6 +94,7 @@ const arch arch_mamba = {.name = "mamba",
                          .layer_slot = slot1};
 const arch arch_mamba2 = {.name = "mamba2",
                           .hf_types = "mamba2",
+                          .hf_class = "Mamba2ForCausalLM",
                           .hf_layer = "backbone.layers.",
                           .configure = configure2,
                           .layer_kinds = kinds2,

@@ -18,6 +18,7 @@ static const tensor_slot layer_slot[] = {
 extern const arch arch_qwen2;
 const arch arch_qwen2 = {.name = "qwen2",
                          .hf_types = "qwen2",
+                         .hf_class = "Qwen2ForCausalLM",
                          .hf_layer = "model.layers.",
                          .configure = configure,
                          .layer_kinds = arch_plain_layer,

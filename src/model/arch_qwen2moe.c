@@ -28,6 +28,7 @@ static const tensor_slot layer_slot[] = {
 extern const arch arch_qwen2moe;
 const arch arch_qwen2moe = {.name = "qwen2moe",
                             .hf_types = "qwen2_moe",
+                            .hf_class = "Qwen2MoeForCausalLM",
                             .hf_layer = "model.layers.",
                             .configure = configure,
                             .layer_kinds = arch_sparse_layer,

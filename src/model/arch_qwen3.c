@@ -13,6 +13,7 @@ static const tensor_slot layer_slot[] = {
 extern const arch arch_qwen3;
 const arch arch_qwen3 = {.name = "qwen3",
                          .hf_types = "qwen3",
+                         .hf_class = "Qwen3ForCausalLM",
                          .hf_layer = "model.layers.",
                          .configure = arch_configure_halves,
                          .layer_kinds = arch_plain_layer,

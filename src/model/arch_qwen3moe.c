@@ -21,6 +21,7 @@ static const tensor_slot layer_slot[] = {
 extern const arch arch_qwen3moe;
 const arch arch_qwen3moe = {.name = "qwen3moe",
                             .hf_types = "qwen3_moe",
+                            .hf_class = "Qwen3MoeForCausalLM",
                             .hf_layer = "model.layers.",
                             .configure = configure,
                             .layer_kinds = arch_sparse_layer,

@@ -7,7 +7,7 @@
 
 #include "model/arch.h"
 
-enum { MISSING_SHOWN = 10, SHAPE_TEXT = 96, NAME_MAX_LEN = 256 };
+enum { MISSING_SHOWN = 10, SHAPE_TEXT = 96, NAME_MAX_LEN = BIND_NAME_MAX };
 
 /* Work in progress: which tensors found their slot, which slots no tensor. */
 typedef struct binder {
@@ -132,11 +132,10 @@ static const tensor_info *find_tensor(const binder *b, const char *name) {
 
 static bool is_folder(const binder *b) { return b->m->file->config != NULL; }
 
-/* What a slot of layer l, or of the model (NULL), is called in this kind of file; numbered experts
- * with their '*'. false: not in this kind. */
-static bool slot_name(const model *m, const tensor_slot *s, const layer *l,
+/* What a slot of layer l, or of the model (NULL), is called in a folder or in a GGUF file; numbered
+ * experts with their '*'. false: not in this kind. */
+static bool slot_name(const model *m, const tensor_slot *s, const layer *l, bool folder,
                       char name[NAME_MAX_LEN]) {
-    const bool folder = m->file->config != NULL;
     const char *own = folder ? s->hf : s->gguf;
     if (!own) return false;
     if (l)
@@ -152,7 +151,7 @@ static void expert_name(char out[NAME_MAX_LEN], const char *name, const char *st
 
 bool bind_has_slot(const model *m, const tensor_slot *s, const layer *l) {
     char name[NAME_MAX_LEN], first[NAME_MAX_LEN];
-    if (!slot_name(m, s, l, name)) return false;
+    if (!slot_name(m, s, l, m->file->config != NULL, name)) return false;
     const char *star = strchr(name, '*');
     if (star) expert_name(first, name, star, 0);
     return find_named(m, star ? first : name) != NULL;
@@ -417,8 +416,9 @@ static status bind_layer(binder *b, layer *l, err *e) {
     fill_sizes(b, l);
     for (const tensor_slot *s = b->m->arch->layer_slot; s->gguf || s->hf; s++) {
         char name[NAME_MAX_LEN];
-        if (!slot_name(b->m, s, l, name) || b->size[s->out] == 0 || b->size[s->in] == 0 ||
-            (s->ffn != FFN_NONE && s->ffn != l->ffn) || (s->mix != MIX_NONE && s->mix != l->mix))
+        if (!slot_name(b->m, s, l, is_folder(b), name) || b->size[s->out] == 0 ||
+            b->size[s->in] == 0 || (s->ffn != FFN_NONE && s->ffn != l->ffn) ||
+            (s->mix != MIX_NONE && s->mix != l->mix))
             continue;
         void *member = (char *)l + s->offset;
         if (s->kind == SLOT_EXPERTS) TRY(bind_experts(b, s, name, member, e));
@@ -432,7 +432,8 @@ static status find_vocabulary(binder *b, err *e) {
     const tensor_slot *s = b->m->arch->model_slot;
     char name[NAME_MAX_LEN];
     while (s->offset != M_AT(embed) || s->kind != SLOT_WEIGHT) s++;
-    const tensor_info *t = slot_name(b->m, s, NULL, name) ? find_tensor(b, name) : NULL;
+    const tensor_info *t =
+        slot_name(b->m, s, NULL, is_folder(b), name) ? find_tensor(b, name) : NULL;
     if (!t) return RZ_OK; /* reported with everything else that is missing */
     if (t->dim[1] > INT32_MAX)
         return err_set(e, RZ_EFORMAT, "%s: tensor %.*s has %llu rows", b->m->file->path,
@@ -481,7 +482,7 @@ status bind_tensors(model *m, err *e) {
     fill_sizes(&b, NULL);
     for (const tensor_slot *s = m->arch->model_slot; s->gguf || s->hf; s++) {
         char name[NAME_MAX_LEN];
-        if (slot_name(m, s, NULL, name)) TRY(bind_slot(&b, s, name, m, e));
+        if (slot_name(m, s, NULL, m->file->config != NULL, name)) TRY(bind_slot(&b, s, name, m, e));
     }
     for (uint32_t i = 0; i < m->c.L; i++) TRY(bind_layer(&b, &m->layer[i], e));
     if (b.n_missing)
@@ -489,4 +490,44 @@ status bind_tensors(model *m, err *e) {
                        b.n_missing == 1 ? " is" : "s are", b.missing,
                        b.n_missing > MISSING_SHOWN ? ", ..." : "");
     return check_all_used(&b, e);
+}
+
+/* ---- The other way round ---- */
+
+bool bind_name(const model *m, const bound_tensor *t, bool gguf, char out[BIND_NAME_MAX]) {
+    char name[NAME_MAX_LEN];
+    if (!slot_name(m, t->slot, t->layer, !gguf, name)) return false;
+    const char *star = gguf ? NULL : strchr(name, '*');
+    if (star) expert_name(out, name, star, t->expert);
+    else memcpy(out, name, sizeof name);
+    return true;
+}
+
+static void map_slot(const binder *b, bound_tensor *bound, bound_tensor one) {
+    const bool numbered = is_folder(b) && one.slot->hf && strchr(one.slot->hf, '*');
+    const uint32_t n = numbered ? b->m->c.route.n_expert : 1;
+    char name[BIND_NAME_MAX];
+    for (one.expert = 0; one.expert < n; one.expert++) {
+        if (!bind_name(b->m, &one, !is_folder(b), name)) return;
+        const tensor_info *t = find_tensor(b, name);
+        bound_tensor *to = t ? &bound[t - b->m->file->tensor] : NULL;
+        if (to && !to->slot) *to = one;
+    }
+}
+
+status bind_map(const model *m, arena *mem, const bound_tensor **out, err *e) {
+    const binder b = {.m = (model *)(uintptr_t)m}; /* only read */
+    bound_tensor *bound = arena_zero(mem, m->file->n_tensor + 1, sizeof *bound);
+    if (!bound) return no_memory(&b, e);
+    for (const tensor_slot *s = m->arch->model_slot; s->gguf || s->hf; s++)
+        map_slot(&b, bound, (bound_tensor){s, NULL, 0});
+    for (uint32_t i = 0; i < m->c.L; i++) {
+        const layer *l = &m->layer[i];
+        for (const tensor_slot *s = m->arch->layer_slot; s->gguf || s->hf; s++)
+            if ((s->ffn == FFN_NONE || s->ffn == l->ffn) &&
+                (s->mix == MIX_NONE || s->mix == l->mix))
+                map_slot(&b, bound, (bound_tensor){s, l, 0});
+    }
+    *out = bound;
+    return RZ_OK;
 }

@@ -380,7 +380,7 @@ status config_read_transformer(model_config *c, const tensor_file *f, str arch, 
 
 #define AT(member) offsetof(model_config, member)
 static const config_key expert_keys[] = {
-    {"expert_count", "num_local_experts|num_experts|n_routed_experts", KEY_U32, true,
+    {"expert_count", "num_experts|num_local_experts|n_routed_experts", KEY_U32, true,
      AT(route.n_expert)},
     {"expert_used_count", "num_experts_per_tok|experts_per_tok", KEY_U32, true, AT(route.n_used)},
     {"expert_feed_forward_length", "moe_intermediate_size", KEY_U32, false, AT(F_expert)},
@@ -547,4 +547,126 @@ status config_check_ssm(const model_config *c, const ssm_config *s, const tensor
         return err_set(e, RZ_EFORMAT, "%s: a state size of %u with %u angles, expected at most %d",
                        f->path, s->state, s->angles, SCAN3_MAX_STATE);
     return RZ_OK;
+}
+
+/* ---- Writing ---- */
+
+/* Where a member has two rows the later one is the newer family's. */
+static bool has_later_row(const config_key *k, bool gguf) {
+    for (const config_key *n = k + 1; n->gguf || n->json; n++)
+        if (n->offset == k->offset && (gguf ? n->gguf : n->json)) return true;
+    return false;
+}
+
+static bool is_zero(const config_key *k, const void *v) {
+    float f = 1;
+    uint32_t u = 1;
+    if (k->kind == KEY_F32) memcpy(&f, v, sizeof f);
+    if (k->kind == KEY_U32) memcpy(&u, v, sizeof u);
+    return f == 0 || u == 0;
+}
+
+static status write_keys(const config_key *keys, const void *from, bool gguf, const config_sink *to,
+                         err *e) {
+    for (const config_key *k = keys; k->gguf || k->json; k++) {
+        const void *v = (const char *)from + k->offset;
+        str rest = str_of(gguf ? k->gguf : k->json);
+        if (!rest.p || is_zero(k, v) || has_later_row(k, gguf)) continue;
+        const str first = str_split(&rest, '|');
+        char name[96];
+        snprintf(name, sizeof name, "%.*s", STR_FMT(first));
+        TRY(to->number(to->ud, name, k->kind, v, e));
+    }
+    return RZ_OK;
+}
+
+status config_write(const model_config *c, bool gguf, const config_sink *to, err *e) {
+    model_config said = *c;
+    const uint32_t none = 0;
+    if (said.score_scale == 1.0f / sqrtf((float)c->K)) said.score_scale = 0; /* the usual */
+    if (said.ssm.heads) said.ssm.rank = said.ssm.heads; /* GGUF knows them by that name */
+    if (said.ssm.inner) {
+        TRY(write_keys(ssm_keys, &said, gguf, to, e));
+        if (!gguf) return RZ_OK;
+        TRY(to->number(to->ud, "attention.head_count", KEY_U32, &none, e));
+        return to->number(to->ud, "feed_forward_length", KEY_U32, &none, e);
+    }
+    TRY(write_keys(transformer_keys, &said, gguf, to, e));
+    if (gguf) TRY(to->number(to->ud, "attention.value_length", KEY_U32, &said.K, e));
+    if (said.window)
+        TRY(to->number(to->ud, gguf ? "attention.sliding_window" : "sliding_window", KEY_U32,
+                       &said.window, e));
+    return said.route.n_expert ? write_keys(expert_keys, &said, gguf, to, e) : RZ_OK;
+}
+
+/* Llama 3's parameters from what it divides frequencies by. Only their ratios count, so the lower
+ * bound is 1 as everywhere; two frequencies inside the ramp give the others. */
+static status find_llama3(rope_scaling *s, const model_config *c, const tensor_file *f, err *e) {
+    const tensor_info *t = tensor_file_find(f, STR_LIT("rope_freqs.weight"));
+    double most = 1, x[2] = {0, 0}, keep[2] = {0, 0};
+    uint32_t n = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (uint32_t i = 0; i < c->n_rot / 2; i++) {
+            float factor;
+            memcpy(&factor, t->data + (size_t)i * sizeof factor, sizeof factor);
+            if (pass == 0) most = fmax(most, (double)factor);
+            const double k = (1 / (double)factor - 1 / most) / (1 - 1 / most);
+            if (pass == 0 || !(k > 1e-4 && k < 1 - 1e-4)) continue;
+            const uint32_t at = n++ ? 1 : 0;
+            x[at] = pow((double)c->rope_base, -2.0 * i / c->n_rot) / two_pi;
+            keep[at] = k;
+        }
+    *s = (rope_scaling){.factor = (float)most, .low = 1, .high = 4, .original = 8192};
+    if (n == 1) s->original = (uint32_t)lround((keep[0] * 3 + 1) / x[0]);
+    if (n < 2) return RZ_OK;
+    const double slope = (keep[0] - keep[1]) / (x[0] - x[1]), down = slope * x[0] - keep[0];
+    const double high = 1 + 1 / down, original = slope / down;
+    if (!(down > 0) || !(original >= 1 && original < 1e9))
+        return err_set(e, RZ_EUNSUPPORTED,
+                       "%s: rope_freqs.weight follows no rule that config.json can say", f->path);
+    s->high = (float)(fabs(high - round(high)) < 0.01 ? round(high) : high);
+    s->original = (uint32_t)lround(original);
+    return RZ_OK;
+}
+
+status config_rope_type(const model_config *c, const tensor_file *f, str arch, str *type, err *e) {
+    rope_scaling s;
+    return read_scaling(&s, type, c, f, arch, e);
+}
+
+status config_write_rope(const model_config *c, const tensor_file *f, str arch, bool gguf,
+                         const config_sink *to, err *e) {
+    rope_scaling s;
+    str type;
+    TRY(read_scaling(&s, &type, c, f, arch, e));
+    if (gguf && str_is(type, "llama3")) return RZ_OK;
+    const bool divided = !gguf && tensor_file_find(f, STR_LIT("rope_freqs.weight"));
+    if (divided && !str_is(type, "none"))
+        return err_set(e, RZ_EUNSUPPORTED, "%s: %.*s scaling beside rope_freqs.weight", f->path,
+                       STR_FMT(type));
+    if (divided) {
+        TRY(find_llama3(&s, c, f, e));
+        type = STR_LIT("llama3");
+    }
+    if (str_is(type, "none")) return RZ_OK;
+#define NAME(g, j) (gguf ? "rope.scaling." g : "rope_scaling." j)
+    char word[32];
+    snprintf(word, sizeof word, "%.*s", STR_FMT(type));
+    TRY(to->text(to->ud, NAME("type", "rope_type"), word, e));
+    TRY(to->number(to->ud, NAME("factor", "factor"), KEY_F32, &s.factor, e));
+    if (str_is(type, "linear")) return RZ_OK;
+    TRY(to->number(to->ud, NAME("original_context_length", "original_max_position_embeddings"),
+                   KEY_U32, &s.original, e));
+    if (str_is(type, "llama3")) {
+        TRY(to->number(to->ud, NAME("low_freq_factor", "low_freq_factor"), KEY_F32, &s.low, e));
+        return to->number(to->ud, NAME("high_freq_factor", "high_freq_factor"), KEY_F32, &s.high,
+                          e);
+    }
+    const float whole = yarn_magnitude(&s, f->config != NULL);
+    const float rest = whole / (s.factor > 1 ? 1 + 0.1f * logf(s.factor) : 1);
+    TRY(to->number(to->ud, NAME("attn_factor", "attention_factor"), KEY_F32, gguf ? &rest : &whole,
+                   e));
+    TRY(to->number(to->ud, NAME("yarn_beta_fast", "beta_fast"), KEY_F32, &s.beta_fast, e));
+    return to->number(to->ud, NAME("yarn_beta_slow", "beta_slow"), KEY_F32, &s.beta_slow, e);
+#undef NAME
 }

@@ -115,6 +115,22 @@ status config_read_ssm(model_config *c, const tensor_file *f, str arch, err *e);
  * `base` and n_rot are checked here. */
 status config_read_rope(rope_config *r, const model_config *c, const tensor_file *f, str arch,
                         arena *mem, err *e);
+/* Where a configuration is written: names are GGUF keys without the architecture in front, or
+ * members of config.json, "rope_scaling.factor" inside an object. */
+typedef struct config_sink {
+    status (*number)(void *ud, const char *name, key_kind kind, const void *v, err *e);
+    status (*text)(void *ud, const char *name, const char *v, err *e);
+    void *ud;
+} config_sink;
+/* Every number of the tables above that has a name in that kind of file. */
+status config_write(const model_config *c, bool gguf, const config_sink *to, err *e);
+/* The scaling of rotary frequencies that the file `f` says, for the other kind of file. Llama 3's
+ * ("llama3") is a tensor rope_freqs.weight in GGUF and nothing is written; the other way its
+ * parameters are found from the tensor, RZ_EUNSUPPORTED when they cannot be. */
+status config_rope_type(const model_config *c, const tensor_file *f, str arch, str *type, err *e);
+status config_write_rope(const model_config *c, const tensor_file *f, str arch, bool gguf,
+                         const config_sink *to, err *e);
+
 /* Plain frequencies base^(-2i/n_rot), nothing read. */
 status config_plain_rope(rope_config *r, uint32_t n_rot, float base, arena *mem, err *e);
 

@@ -77,6 +77,17 @@ void quant_mix_names(buf *out) {
     for (size_t i = 0; i < ID_COUNT; i++) buf_printf(out, "%s%s", i ? ", " : "", mixes[i].name);
 }
 
+status quant_mix_get(const quant_mix **out, const char *name, err *e) {
+    *out = quant_mix_find(str_of(name));
+    if (*out) return RZ_OK;
+    buf names = BUF_INIT;
+    quant_mix_names(&names);
+    const status s = err_set(e, RZ_EINVAL, "\"%.60s\" is no type; there are %s", name,
+                             buf_cstr(&names) ? buf_cstr(&names) : "");
+    buf_free(&names);
+    return s;
+}
+
 /* ---- Tensors ---- */
 
 /* What a tensor is for, by its name. */

@@ -18,6 +18,8 @@ typedef struct quant_mix {
 
 /* By name, ASCII case ignored; NULL: none. */
 const quant_mix *quant_mix_find(str name);
+/* The same; RZ_EINVAL lists the names there are. */
+status quant_mix_get(const quant_mix **out, const char *name, err *e);
 /* Row i, NULL past the end. */
 const quant_mix *quant_mix_at(size_t i);
 /* "Q4_K_M, Q4_K_S, ...": for help and errors. */

@@ -100,17 +100,8 @@ static status type_option(const char *name, const char *what, quant_type *out, e
 }
 
 static status pick_mix(planner *a, err *e) {
-    const str name = str_of(a->r->name);
-    a->mix = quant_mix_find(name);
-    if (!a->mix) {
-        buf names = BUF_INIT;
-        quant_mix_names(&names);
-        const status s = err_set(e, RZ_EINVAL, "\"%.60s\" is no type; there are %s", a->r->name,
-                                 buf_cstr(&names) ? buf_cstr(&names) : "");
-        buf_free(&names);
-        return s;
-    }
-    if (!find_type(name, &a->pure)) a->pure = a->mix->base;
+    TRY(quant_mix_get(&a->mix, a->r->name, e));
+    if (!find_type(str_of(a->r->name), &a->pure)) a->pure = a->mix->base;
     TRY(type_option(a->r->output_type, "output type", &a->output, e));
     return type_option(a->r->embedding_type, "token embedding type", &a->embedding, e);
 }
@@ -214,7 +205,9 @@ static status plan_all(planner *a, err *e) {
     const tensor_file *f = p->file;
     if (f->config)
         return err_set(e, RZ_EUNSUPPORTED,
-                       "%.200s: a checkpoint folder; make a GGUF file of it first", f->path);
+                       "%.200s: a checkpoint; realizar convert --type makes a quantized GGUF file "
+                       "of it",
+                       f->path);
     TRY(pick_mix(a, e));
     TRY(mix_model_read(&a->m, f, &p->mem, e));
     a->m.importance = a->r->importance != NULL;
@@ -278,14 +271,14 @@ static status write_rows(void *ud, uint64_t first, uint64_t n, void *out, err *e
 }
 
 /* Keys that are about the file as it was. */
-static bool is_replaced(str key) {
+bool quant_replaces_key(str key) {
     return str_is(key, "general.file_type") || str_is(key, "general.quantization_version") ||
            str_starts(key, STR_LIT("split.")) || str_starts(key, STR_LIT("quantize.imatrix."));
 }
 
 static status put_keys(gguf_writer *w, const quant_plan *p, const quant_request *r, err *e) {
     for (size_t i = 0; i < p->file->n_kv; i++)
-        if (!is_replaced(p->file->kv[i].key))
+        if (!quant_replaces_key(p->file->kv[i].key))
             TRY(gguf_put_value(w, p->file->kv[i].key, &p->file->kv[i].value, e));
     TRY(gguf_put_u32(w, "general.quantization_version", QUANTIZATION_VERSION, e));
     TRY(gguf_put_u32(w, "general.file_type", p->file_type, e));

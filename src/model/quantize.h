@@ -68,6 +68,15 @@ typedef struct quant_rows {
 status quant_rows_make(const quant_rows *x, uint64_t first, uint64_t n, void *out, pool *workers,
                        err *e);
 
+/* Keys that are about a file as it was, not about the model. */
+bool quant_replaces_key(str key);
+/* Rules about the tensors of an open model, whatever kind of file it came from: mix_model_read for
+ * any (false: no memory), and the name that GGUF has for what a slot holds (false: none known). */
+bool quant_rules(mix_model *out, const model *m, arena *mem);
+struct tensor_slot;
+bool quant_rule_name(const struct tensor_slot *table, const struct tensor_slot *s, const layer *l,
+                     char *out, size_t cap);
+
 /* Turn the float matrices of an open model into blocks of a mix or type; what a file of that name
  * would keep stays as it is. The blocks lie in the model's memory. `progress` counts bytes read. */
 status model_quantize(model *m, const char *name, pool *workers, quant_progress_fn *progress,

@@ -48,9 +48,8 @@ static const struct {
     {true, L_AT(ssm_out), "ssm_out.weight"},
 };
 
-/* The name a GGUF file has for what a slot holds; false when none is known. */
-static bool gguf_name(const tensor_slot *table, const tensor_slot *s, const layer *l, char *out,
-                      size_t cap) {
+bool quant_rule_name(const tensor_slot *table, const tensor_slot *s, const layer *l, char *out,
+                     size_t cap) {
     const char *name = s->gguf;
     for (const tensor_slot *k = table; !name && (k->gguf || k->hf); k++)
         if (k->offset == s->offset) name = k->gguf;
@@ -133,7 +132,7 @@ static status replace_all(loader *a, const tensor_slot *table, void *object, con
         if (!l && a->m->tied && s->offset == M_AT(head)) continue;
         /* Several rows may fill one member: rules go by the name of the one that did. */
         if (!bind_has_slot(a->m, s, l)) continue;
-        if (!gguf_name(table, s, l, name, sizeof name)) continue;
+        if (!quant_rule_name(table, s, l, name, sizeof name)) continue;
         if (s->kind == SLOT_EXPERTS) {
             expert_stack *x = member;
             if (x->w.data) TRY(replace(a, name, &x->w, x->data, a->m->c.route.n_expert, true, e));
@@ -158,25 +157,23 @@ static status both_passes(loader *a, err *e) {
     return RZ_OK;
 }
 
-/* What mix_model_read finds in a file, from the model itself. */
-static bool describe(loader *a) {
-    const model *m = a->m;
-    uint32_t *attn = arena_zero(&a->m->mem, m->c.L + 1, sizeof *attn);
-    uint32_t *ffn = arena_zero(&a->m->mem, m->c.L + 1, sizeof *ffn);
+bool quant_rules(mix_model *out, const model *m, arena *mem) {
+    uint32_t *attn = arena_zero(mem, m->c.L + 1, sizeof *attn);
+    uint32_t *ffn = arena_zero(mem, m->c.L + 1, sizeof *ffn);
     if (!attn || !ffn) return false;
     for (uint32_t i = 0; i < m->c.L; i++) {
         const layer *l = &m->layer[i];
         attn[i + 1] = attn[i] + (l->mix == MIX_ATTN || l->mix == MIX_MLA);
         ffn[i + 1] = ffn[i] + (l->ffn != FFN_NONE);
     }
-    a->rules = (mix_model){.n_layer = m->c.L,
-                           .n_expert = m->c.route.n_expert,
-                           .n_gqa = m->c.G ? m->c.H / m->c.G : 0,
-                           .n_attn = attn[m->c.L],
-                           .falcon = strcmp(m->arch->name, "falcon") == 0,
-                           .tied = m->tied,
-                           .attn_rank = attn,
-                           .ffn_rank = ffn};
+    *out = (mix_model){.n_layer = m->c.L,
+                       .n_expert = m->c.route.n_expert,
+                       .n_gqa = m->c.G ? m->c.H / m->c.G : 0,
+                       .n_attn = attn[m->c.L],
+                       .falcon = strcmp(m->arch->name, "falcon") == 0,
+                       .tied = m->tied,
+                       .attn_rank = attn,
+                       .ffn_rank = ffn};
     return true;
 }
 
@@ -196,16 +193,9 @@ static void note_types(const loader *a) {
 status model_quantize(model *m, const char *name, pool *workers, quant_progress_fn *progress,
                       void *ud, err *e) {
     loader a = {.m = m, .workers = workers, .progress = progress, .ud = ud};
-    a.mix = quant_mix_find(str_of(name));
-    if (!a.mix) {
-        buf names = BUF_INIT;
-        quant_mix_names(&names);
-        const status s = err_set(e, RZ_EINVAL, "\"%.60s\" is no type; there are %s", name,
-                                 buf_cstr(&names) ? buf_cstr(&names) : "");
-        buf_free(&names);
-        return s;
-    }
-    if (!describe(&a)) return err_set(e, RZ_ENOMEM, "%.200s: out of memory", m->file->path);
+    TRY(quant_mix_get(&a.mix, name, e));
+    if (!quant_rules(&a.rules, m, &m->mem))
+        return err_set(e, RZ_ENOMEM, "%.200s: out of memory", m->file->path);
     count_types(&a);
     TRY(both_passes(&a, e));
     note_types(&a);

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "tokenizer/tok_hf.h"
 #include "tokenizer/tok_patterns.h"
+#include "tokenizer/tok_pre.h"
 
 typedef struct model_settings {
     str unk, inside, end; /* names and marks; empty: none */
@@ -153,8 +154,36 @@ static bool is_byte_level(const hf *h, const model_settings *m, str pattern[HF_M
     return true;
 }
 
+/* "PATTERN|\\s+" leaves nothing out where PATTERN leaves white space whole: the same cuts. */
+static bool cuts_alike(str pattern, const char *named) {
+    static const char rest[] = "|\\s+";
+    const size_t len = strlen(named);
+    return str_is(pattern, named) ||
+           (pattern.len == len + strlen(rest) && str_starts(pattern, str_of(named)) &&
+            str_ends(pattern, str_of(rest)));
+}
+
+/* The name under which GGUF knows this way to split, or NULL. */
+static const char *find_gguf_pre(const hf *h, const model_settings *m, const str *pattern,
+                                 size_t n) {
+    const tok_norm *norm = &h->t->own_norm;
+    const bool nfc =
+        norm->n == 1 && norm->step[0].op == NORM_OP_FORM && norm->step[0].form == NORM_NFC;
+    if (norm->n && !nfc) return NULL;
+    const char *name;
+    for (size_t i = 0; (name = pre_name(i)) != NULL; i++) {
+        const pre_kind *pre = pre_find(str_of(name));
+        size_t k = 0;
+        while (k < n && pre->pattern[k] && cuts_alike(pattern[k], pre->pattern[k])) k++;
+        if (k == n && !pre->pattern[k] && pre->nfc == nfc && pre->ignore_merges == m->ignore_merges)
+            return name;
+    }
+    return NULL;
+}
+
 static status open_byte_level(hf *h, const model_settings *m, const str *pattern, size_t n,
                               err *e) {
+    if (!h->t->puts_space) h->t->gguf_pre = find_gguf_pre(h, m, pattern, n);
     merge_list merges = {0};
     status s = tok_byte_level_bytes(h->t, h->path, e);
     if (s >= 0) s = read_merges(h, (str){"", 0}, &merges, e);

@@ -45,6 +45,13 @@ enum {
 /* Variants of named vocabularies. */
 enum { TOK_AGENT = 1, TOK_SPLINTR = 2 };
 
+/* What a GGUF file of model "llama" would say of a SentencePiece tokenizer. */
+typedef enum tok_carry_spm {
+    TOK_CARRY_NONE, /* it cannot */
+    TOK_CARRY_PREFIX,
+    TOK_CARRY_NO_PREFIX,
+} tok_carry_spm;
+
 enum { TOK_SPECIAL_COUNT = RZ_UNK + 1, TOK_MAX_SIZE = 1 << 26, TOK_MAX_AROUND = 4 };
 
 struct rzv;
@@ -85,10 +92,12 @@ struct rz_tokenizer {
     const tok_norm *norm;       /* rewrites text between special tokens; or NULL */
     tok_norm own_norm;          /* `norm` where the steps are this tokenizer's own */
     bool puts_space;            /* plain text that begins with no space gets one */
-    _Atomic(tok_tree *) tree;   /* all tokens by their bytes, once somebody asked */
-    tensor_file *file;          /* owned, or NULL */
-    os_map map;                 /* of a compact file, which all arrays lie in */
-    arena mem;                  /* all other arrays above except inside specials */
+    const char *gguf_pre; /* of model "gpt2" in GGUF: the name of its pre-tokenizer; or NULL */
+    tok_carry_spm carry_prefix;
+    _Atomic(tok_tree *) tree; /* all tokens by their bytes, once somebody asked */
+    tensor_file *file;        /* owned, or NULL */
+    os_map map;               /* of a compact file, which all arrays lie in */
+    arena mem;                /* all other arrays above except inside specials */
 };
 
 /* tok_many.c. Plain text in parts on the pool's threads; ids as from kind->encode. */
@@ -168,6 +177,8 @@ struct tok_named;
 status tok_open_spm(tok **out, const char *path, str file, const struct tok_named *v, int variant,
                     err *e);
 bool tok_looks_like_spm(str file);
+/* tokenizer.model in a folder, with the marks around a text that tokenizer_config.json asks for. */
+status tok_open_spm_in(tok **out, const char *folder, err *e);
 /* The byte that "<0x0A>" names, or -1. */
 int tok_byte_named(str piece);
 /* The text of a tokenizer.json. The result does not refer to it. */

@@ -5,8 +5,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "json/json.h"
 #include "tokenizer/tok_impl.h"
 #include "tokenizer/tok_named.h"
+
+enum { MAX_CONFIG = 8 << 20 };
 
 /* "cl100k_base" of "/some/where/cl100k_base.tiktoken". */
 static str stem_of(const char *path) {
@@ -96,6 +99,38 @@ static bool is_there(buf *path, const char *folder, const char *file) {
     return buf_cstr(path) && access(buf_cstr(path), R_OK) == 0;
 }
 
+/* "add_bos_token" and "add_eos_token" of tokenizer_config.json; what is not said stays as it is. */
+static void take_marks(tok *t, const json *config) {
+    const json *bos = json_get(config, "add_bos_token"), *eos = json_get(config, "add_eos_token");
+    if (bos && bos->kind == JSON_BOOL && t->special[RZ_BOS] >= 0) {
+        t->n_before = bos->truth;
+        t->before[0] = t->special[RZ_BOS];
+    }
+    if (eos && eos->kind == JSON_BOOL && t->special[RZ_EOS] >= 0) {
+        t->n_after = eos->truth;
+        t->after[0] = t->special[RZ_EOS];
+    }
+}
+
+status tok_open_spm_in(tok **out, const char *folder, err *e) {
+    buf path = BUF_INIT;
+    arena mem = ARENA_INIT;
+    json *config = NULL;
+    char *text = NULL;
+    size_t len = 0;
+    buf_printf(&path, "%s/tokenizer.model", folder);
+    status s = path.failed ? err_set(e, RZ_ENOMEM, "tokenizer: out of memory")
+                           : tok_open(out, buf_cstr(&path), e);
+    if (s >= 0 && is_there(&path, folder, "tokenizer_config.json") &&
+        os_read_file(buf_cstr(&path), MAX_CONFIG, &text, &len, NULL) >= 0 &&
+        json_parse_python(&config, (str){text, len}, &mem, NULL) >= 0)
+        take_marks(*out, config);
+    mem_free(text);
+    arena_free(&mem);
+    buf_free(&path);
+    return s;
+}
+
 /* In a checkpoint folder, the first that is there. */
 static const char *const model_files[] = {"tokenizer.json", "tekken.json", "tokenizer.model"};
 
@@ -107,7 +142,8 @@ status tok_open_model(tok **out, const tensor_file *f, err *e) {
     for (size_t i = 0; f->folder && !found && i < sizeof model_files / sizeof *model_files; i++) {
         found = is_there(&path, f->folder, model_files[i]);
         if (path.failed) s = err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
-        else if (found) s = tok_open(out, buf_cstr(&path), e);
+        else if (found)
+            s = i == 2 ? tok_open_spm_in(out, f->folder, e) : tok_open(out, buf_cstr(&path), e);
     }
     buf_free(&path);
     return found || s < 0 ? s : tok_open_gguf(out, f, e);

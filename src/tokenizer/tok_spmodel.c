@@ -275,6 +275,8 @@ static status finish(spmodel *m, err *e) {
     TRY(tok_spm_bytes(t, false, m->path, e));
     const tok_spm_options o = {.where = m->path, .prefix = SPM_PREFIX_NEVER, .keeps_spaces = true};
     TRY(m->kind == KIND_BPE ? tok_spm_init(t, &m->x, NULL, &o, e) : open_unigram(m, e));
+    if (m->kind == KIND_BPE && !m->suffix && !m->norm->plain_space)
+        t->carry_prefix = m->norm->prefix ? TOK_CARRY_PREFIX : TOK_CARRY_NO_PREFIX;
     if (m->kind == KIND_BPE && m->bos >= 0) t->before[t->n_before++] = m->bos;
     uint8_t *type = arena_alloc(&t->mem, t->n);
     if (!type) return no_memory(e);
