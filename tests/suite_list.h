@@ -32,6 +32,7 @@
     X(kv_types)          \
     X(model)             \
     X(engine)            \
+    X(batch)             \
     X(embed)             \
     X(prefix)            \
     X(families)          \
