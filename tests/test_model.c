@@ -477,6 +477,9 @@ static void test_many_missing_tensors_make_one_line(void) {
           RZ_OK);
     CHECK(rz_model_open_memory(&m, file.p, file.len, NULL, &e) == RZ_EFORMAT);
     CHECK(strstr(e.text, "18 tensors are missing: blk.5.attn_norm.weight, ") != NULL);
+    size_t named = 0;
+    for (const char *at = e.text; (at = strstr(at, "blk.")) != NULL; at++) named++;
+    CHECK_MSG(named == 10, "%zu names: %s", named, e.text);
     CHECK(strstr(e.text, ", ...") != NULL && !strstr(e.text, "blk.6.ffn_down"));
     buf_free(&file);
     rz_model_close(demo);
