@@ -36,6 +36,8 @@
     X(embed)             \
     X(prefix)            \
     X(families)          \
+    X(encoders)          \
+    X(hybrids)           \
     X(synthetic)         \
     X(http)              \
     X(server)            \

@@ -25,6 +25,8 @@ struct rz_model {
 status api_kv_type(const rz_model *m, rz_kv kv, kv_type *out, err *e);
 /* Tokens exist in the model's vocabulary, and there is at least one. */
 status api_check_ids(const rz_model *m, const rz_token *ids, size_t n, err *e);
+/* RZ_EUNSUPPORTED for models that have no next token. */
+status api_check_predicts(const rz_model *m, err *e);
 /* The number of threads meant by `wanted`: 0 is RZ_THREADS, or one for each core. */
 status api_pick_threads(int wanted, int *out, err *e);
 /* Settings are numbers in range, lists are there when their counts say so. */

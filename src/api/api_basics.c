@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "api/api.h"
+#include "model/arch.h"
 #include "base/cpu.h"
 #include "kernels/kern.h"
 
@@ -69,6 +70,13 @@ status api_kv_type(const rz_model *m, rz_kv kv, kv_type *out, err *e) {
     const kv_type automatic = m->m->main_type == QUANT_F32 ? KV_F32 : KV_F16;
     *out = kv == RZ_KV_AUTO ? automatic : type[kv];
     return RZ_OK;
+}
+
+status api_check_predicts(const rz_model *m, err *e) {
+    if (!m->m->c.both_ways) return RZ_OK;
+    return err_set(e, RZ_EUNSUPPORTED,
+                   "%s: %s models have no next token, only vectors of texts: realizar embed",
+                   m->file->path, m->m->arch->name);
 }
 
 status api_check_ids(const rz_model *m, const rz_token *ids, size_t n, err *e) {

@@ -39,6 +39,7 @@ static status choose_pages(engine_config *c, const rz_model *m, size_t kv_bytes,
 rz_status rz_engine_new(rz_engine **out, rz_model *m, const rz_engine_options *given, rz_error *e) {
     if (!out || !m) return err_set(e, RZ_EINVAL, "rz_engine_new: a pointer is NULL");
     rz_engine_options opt;
+    TRY(api_check_predicts(m, e));
     TRY(api_take_struct(&opt, sizeof opt, given, "rz_engine_options", e));
     engine_config c = {0};
     TRY(api_kv_type(m, opt.kv, &c.kv, e));

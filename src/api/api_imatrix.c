@@ -83,6 +83,7 @@ rz_status rz_imatrix(rz_model *m, const rz_token *ids, size_t n, const char *out
     imatrix_call c = {.m = m};
     if (!m || !out) return err_set(e, RZ_EINVAL, "rz_imatrix: a pointer is NULL");
     TRY(api_take_struct(&c.opt, sizeof c.opt, given, "rz_imatrix_options", e));
+    TRY(api_check_predicts(m, e));
     TRY(api_check_ids(m, ids, n, e));
     status s = prepare(&c, e);
     if (s >= 0) s = run(&c, ids, n, e);

@@ -3,6 +3,7 @@
 
 rz_status rz_session_new(rz_session **out, rz_model *m, size_t context, rz_kv kv, rz_error *e) {
     if (!out || !m) return err_set(e, RZ_EINVAL, "rz_session_new: a pointer is NULL");
+    TRY(api_check_predicts(m, e));
     if (context == 0) context = m->m->c.C;
     if (context > m->m->c.C)
         return err_set(e, RZ_EINVAL, "context is %zu, this model was made for at most %u", context,

@@ -32,7 +32,17 @@ typedef struct norm_weight {
     bool center; /* subtract the mean first (LayerNorm); else by the root mean square alone */
 } norm_weight;
 
-typedef enum act_kind { ACT_SILU, ACT_GELU_TANH, ACT_GELU_ERF, ACT_RELU2 } act_kind;
+/* SWIGLU_CLAMPED (gpt-oss), with g = min(gate, 7) and u = clamp(up, -7, 7):
+ * g sigmoid(1.702 g) (u + 1); without up the first two factors. NONE: gate itself. */
+typedef enum act_kind {
+    ACT_SILU,
+    ACT_GELU_TANH,
+    ACT_GELU_ERF,
+    ACT_RELU2,
+    ACT_SWIGLU_CLAMPED,
+    ACT_NONE,
+    ACT_KIND_COUNT
+} act_kind;
 
 /* One product y[T, w.n_out] = x[T, w.n_in] * w^T of several that share x. */
 typedef struct linear_job {
@@ -93,6 +103,7 @@ typedef struct attend_config {
     float scale;      /* on q.k */
     uint32_t window;  /* keys j with pos - j < window count; 0 = all */
     float softcap;    /* c * tanh(s / c) on scaled scores; 0 = off */
+    bool both_ways;   /* every row of a span sees all of the span; without slope and window */
     /* [H] ALiBi: slope[h] * (j - pos) is added to scaled scores; or NULL */
     const float *slope;
     /* [H] a score that takes part in the softmax and has no value; or NULL */
@@ -129,7 +140,8 @@ struct ops {
     /* Store k[T,G,K] and v[T,G,K] of this step at their positions. */
     void (*kv_write)(ops *o, const kv_slab *kv, uint32_t layer, const float *k, const float *v,
                      const row_span *span, uint32_t n_span);
-    /* out[T,H,K]: each row attends over positions 0 .. its own. out must not be q. */
+    /* out[T,H,K]: each row attends over positions 0 .. its own, or the span's last. out must not
+     * be q. */
     void (*attend)(ops *o, float *out, const float *q, const kv_slab *kv, uint32_t layer,
                    const attend_config *c, const row_span *span, uint32_t n_span);
     /* y[n, D] = x[row[i], :]; y must not be x. */

@@ -80,7 +80,7 @@ static void collect(const attend_call *a, const row_span *s, uint32_t task, uint
         for (uint32_t h = 0; h < nh; h++) {
             const size_t row = s->first_row + first + p;
             const size_t at = (row * cfg->H + *g * group + h0 + h) * cfg->K;
-            const uint32_t end = s->pos + first + p + 1;
+            const uint32_t end = s->pos + (cfg->both_ways ? s->n_row : first + p + 1);
             st->row[st->n++] = (query){
                 .q = a->q + at,
                 .out = a->out + at,

@@ -50,7 +50,8 @@ static void conv_task(void *ctx, uint32_t task, uint32_t thread) {
                     past[(size_t)j * c->C + ch] =
                         j + 2 < K ? past[(size_t)(j + 1) * c->C + ch] : now;
                 }
-                x[ch] = silu(sum + w[K - 1] * now);
+                sum += w[K - 1] * now;
+                x[ch] = c->plain ? sum : silu(sum);
             }
         }
     }

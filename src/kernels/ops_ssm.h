@@ -7,13 +7,14 @@
 
 #include "kernels/ops.h"
 
-/* Causal convolution of each channel with its own K taps, then SiLU; in place.
+/* Causal convolution of each channel with its own K taps, then SiLU unless plain; in place.
  *   x[t,c] = silu(b[c] + sum_j w[c,j] x[t-K+1+j, c])
  * The state holds the last K-1 inputs, oldest first: [K-1][C]. */
 typedef struct conv_config {
     uint32_t C, K;
     const float *w, *b; /* [C,K], [C] or NULL */
     uint32_t state_at;  /* in the sequence's state */
+    bool plain;         /* without SiLU */
 } conv_config;
 
 /* Selective scan of Mamba 1 (Gu and Dao 2023, arXiv 2312.00752), state h[D][N]:

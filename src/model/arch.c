@@ -1,4 +1,6 @@
 /* arch.c - finding an architecture, and what several of them share. */
+#include <stdio.h>
+
 #include "model/arch_list.h"
 #include "model/arch_rows.h"
 
@@ -58,6 +60,22 @@ status arch_read_rope(model *m, str name, bool halves, err *e) {
 status arch_configure_halves(model *m, str name, err *e) {
     TRY(config_read_transformer(&m->c, m->file, name, e));
     return arch_read_rope(m, name, true, e);
+}
+
+str arch_layer_type(const tensor_file *f, uint32_t index) {
+    const json *v = f->config ? json_get(f->config, "layer_types") : NULL;
+    v = v ? v->child : NULL;
+    while (v && index--) v = v->next;
+    return v && v->kind == JSON_STRING ? v->text : (str){NULL, 0};
+}
+
+uint64_t arch_layer_rows(const model *m, uint32_t index, const char *gguf, const char *hf) {
+    char name[256];
+    const bool folder = m->file->config != NULL;
+    snprintf(name, sizeof name, "%s%u.%s", folder ? m->arch->hf_layer : "blk.", index,
+             folder ? hf : gguf);
+    const tensor_info *t = tensor_file_find(m->file, str_of(name));
+    return t ? t->dim[1] : 0;
 }
 
 bool arch_is_listed(const tensor_file *f, const char *key, uint32_t index) {

@@ -14,12 +14,14 @@ typedef enum dim_name {
     DIM_HK,
     DIM_GK,
     DIM_K,
+    DIM_H, /* query heads */
     DIM_F,
     DIM_V,
     DIM_C,
-    DIM_E,  /* experts */
-    DIM_FE, /* width of an expert */
-    DIM_FS, /* width of the shared expert */
+    DIM_TYPE, /* kinds of text */
+    DIM_E,    /* experts */
+    DIM_FE,   /* width of an expert */
+    DIM_FS,   /* width of the shared expert */
     DIM_ONE,
     DIM_SI, /* recurrent layers: inner width */
     DIM_SN, /* state size */
@@ -63,6 +65,11 @@ typedef enum slot_part {
     PART_UP,
     PART_FIRST, /* of two equal parts */
     PART_SECOND,
+    PART_THIRD_1, /* of three equal parts */
+    PART_THIRD_2,
+    PART_THIRD_3,
+    PART_EVEN, /* of two parts row by row in turn */
+    PART_ODD,
     PART_SSM_Z, /* of [z | u B C | dt], in Mamba 3 [z | u B C | dt | decay | lambda | angles] */
     PART_SSM_X,
     PART_SSM_DT,
@@ -85,6 +92,7 @@ typedef enum slot_twist {
     TWIST_TRANSPOSED,    /* stored [in, out] */
     TWIST_PER_HEAD,      /* fused qkv goes head by head: q, k, v of head 0, then of head 1, ... */
     TWIST_PLUS_ONE,      /* a norm's gain is 1 + what is stored */
+    TWIST_MX_SPLIT,      /* experts of MXFP4 as NAME_blocks and NAME_scales, or NAME transposed */
     TWIST_NEG_EXP,       /* -exp(what is stored) */
     TWIST_EXP_NEG,       /* exp(-what is stored) */
     TWIST_NEG_EXP_BOUND, /* -exp(what is stored), from -1e6 to -1e-6 */
@@ -107,10 +115,11 @@ typedef struct tensor_slot {
 } tensor_slot;
 
 struct arch {
-    const char *name;     /* general.architecture */
-    const char *hf_types; /* model_type of config.json, several separated by '|'; NULL: none */
-    const char *hf_layer; /* "model.layers.", the number and a dot follow */
-    const char *hf_outer; /* stands in front of every name in some folders, or NULL */
+    const char *name;       /* general.architecture */
+    const char *hf_types;   /* model_type of config.json, several separated by '|'; NULL: none */
+    const char *hf_layer;   /* "model.layers.", the number and a dot follow */
+    const char *hf_outer;   /* stands in front of every name in some folders, or NULL */
+    const char *hf_ignored; /* tensors of other tasks begin so, several separated by '|'; or NULL */
     /* Converting (convert.c): the class config.json names, one for each of hf_types; NULL: the
      * family's numbers have no form in the other kind of file. */
     const char *hf_class;
@@ -145,6 +154,12 @@ status arch_configure_halves(model *m, str name, err *e);
  * q and k of llama's descendants are stored for the former in checkpoint folders and turned for the
  * latter in GGUF files, those of most other families are left alone. */
 status arch_read_rope(model *m, str name, bool halves, err *e);
+
+/* Of layer `index` in the list layer_types of config.json; without one p is NULL. */
+str arch_layer_type(const tensor_file *f, uint32_t index);
+
+/* Rows of a layer's matrix, by its names as in a slot; 0 when there is none. */
+uint64_t arch_layer_rows(const model *m, uint32_t index, const char *gguf, const char *hf);
 
 /* Is `index` in the list of numbers config.json holds under `key`? */
 bool arch_is_listed(const tensor_file *f, const char *key, uint32_t index);

@@ -23,6 +23,12 @@
     X(cohere)        \
     X(cohere2)       \
     X(phi2)          \
+    X(gptoss)        \
+    X(lfm2)          \
+    X(jamba)         \
+    X(granitehybrid) \
+    X(bert)          \
+    X(nomicbert)     \
     X(mixtral) X(qwen2moe) X(qwen3moe) X(mamba) X(mamba2) X(phi3) X(deepseek2)
 
 #endif

@@ -46,9 +46,11 @@ static void fill_sizes(binder *b, const layer *l) {
         [DIM_HK] = (uint64_t)a->H * a->K,
         [DIM_GK] = (uint64_t)a->G * a->K,
         [DIM_K] = a->K,
+        [DIM_H] = a->H,
         [DIM_F] = l->F,
         [DIM_V] = c->V,
         [DIM_C] = c->C,
+        [DIM_TYPE] = c->n_type,
         [DIM_E] = c->route.n_expert,
         [DIM_FE] = c->F_expert,
         [DIM_FS] = c->F_shared,
@@ -102,6 +104,11 @@ static uint64_t stored_rows(const binder *b, const tensor_slot *s, uint64_t *fir
                 [PART_UP] = {f, 2 * f},
                 [PART_FIRST] = {0, 2 * size[s->out]},
                 [PART_SECOND] = {size[s->out], 2 * size[s->out]},
+                [PART_THIRD_1] = {0, 3 * size[s->out]},
+                [PART_THIRD_2] = {size[s->out], 3 * size[s->out]},
+                [PART_THIRD_3] = {2 * size[s->out], 3 * size[s->out]},
+                [PART_EVEN] = {0, 2 * size[s->out]},
+                [PART_ODD] = {1, 2 * size[s->out]},
                 [PART_SSM_Z] = {0, ssm},
                 [PART_SSM_X] = {size[DIM_SI], ssm},
                 [PART_SSM_DT] = {scan, ssm},
@@ -152,6 +159,8 @@ static void expert_name(char out[NAME_MAX_LEN], const char *name, const char *st
 bool bind_has_slot(const model *m, const tensor_slot *s, const layer *l) {
     char name[NAME_MAX_LEN], first[NAME_MAX_LEN];
     if (!slot_name(m, s, l, m->file->config != NULL, name)) return false;
+    /* Its parts are put in order when they are bound: not rows that others could work on. */
+    if (m->file->config && s->twist == TWIST_MX_SPLIT) return false;
     const char *star = strchr(name, '*');
     if (star) expert_name(first, name, star, 0);
     return find_named(m, star ? first : name) != NULL;
@@ -192,6 +201,11 @@ static status unusable(const binder *b, const tensor_info *t, err *e) {
     return err_set(e, RZ_EUNSUPPORTED,
                    "%s: tensor %.*s is stored as %s, which this version cannot compute with",
                    b->m->file->path, STR_FMT(t->name), quant_get(t->type)->name);
+}
+
+/* How far the rows a slot takes are apart. */
+static uint64_t row_step(const tensor_slot *s) {
+    return s->part == PART_EVEN || s->part == PART_ODD ? 2 : 1;
 }
 
 /* Row of the fused tensor that becomes row i of the part, when heads come one after the other. */
@@ -253,7 +267,7 @@ static status bind_vector(binder *b, const tensor_info *t, const tensor_slot *s,
     uint64_t first;
     stored_rows(b, s, &first);
     const slot_twist twist = twist_of(b, s);
-    const bool as_is = twist == TWIST_NONE || twist == TWIST_TRANSPOSED;
+    const bool as_is = (twist == TWIST_NONE || twist == TWIST_TRANSPOSED) && row_step(s) == 1;
     if (as_is && t->type == QUANT_F32 && (uintptr_t)t->data % sizeof(float) == 0) {
         *v = (const float *)(const void *)t->data + first;
         return RZ_OK;
@@ -266,7 +280,7 @@ static status bind_vector(binder *b, const tensor_info *t, const tensor_slot *s,
     if (!whole || !part) return no_memory(b, e);
     to_float(t->data, whole, t->n);
     for (uint64_t i = 0; i < n; i++) {
-        part[i] = whole[twist == TWIST_PER_HEAD ? per_head_row(b, s, i) : first + i];
+        part[i] = whole[twist == TWIST_PER_HEAD ? per_head_row(b, s, i) : first + i * row_step(s)];
         if (twist == TWIST_PLUS_ONE) part[i] += 1;
         if (twist == TWIST_NEG_EXP) part[i] = -expf(part[i]);
         if (twist == TWIST_EXP_NEG) part[i] = expf(-part[i]);
@@ -381,12 +395,91 @@ static status bind_one_expert(binder *b, const tensor_slot *s, const char *name,
     return RZ_OK;
 }
 
+/* Blocks of MXFP4 whose 32 values lie in pairs, low nibble first, with their scales elsewhere, as
+ * quant/block.h has them: the scale, then values 0 and 16, 1 and 17, ... */
+static void join_mx(uint8_t *out, const uint8_t *pairs, uint8_t scale) {
+    *out++ = scale;
+    for (uint32_t i = 0; i < 16; i++) {
+        const uint32_t low = pairs[i / 2] >> (i % 2 * 4), high = pairs[8 + i / 2] >> (i % 2 * 4);
+        out[i] = (uint8_t)((low & 15) | (high & 15) << 4);
+    }
+}
+
+static status copy_mx(binder *b, const tensor_slot *s, const tensor_info *blocks,
+                      const tensor_info *scales, expert_stack *x, err *e) {
+    const uint64_t E = b->m->c.route.n_expert, out = b->size[s->out], n = b->size[s->in] / 32;
+    uint64_t first;
+    const uint64_t rows = stored_rows(b, s, &first), step = row_step(s);
+    const uint64_t want[TENSOR_MAX_DIMS] = {16, n, rows, E},
+                   ones[TENSOR_MAX_DIMS] = {n, rows, E, 1};
+    if (b->size[s->in] % 32) return unusable(b, blocks, e);
+    if (memcmp(blocks->dim, want, sizeof want) != 0) return wrong_shape(b, blocks, want, 4, e);
+    if (memcmp(scales->dim, ones, sizeof ones) != 0) return wrong_shape(b, scales, ones, 3, e);
+    if (blocks->type != QUANT_U8) return unusable(b, blocks, e);
+    if (scales->type != QUANT_U8) return unusable(b, scales, e);
+    const uint64_t bytes = quant_get(QUANT_MXFP4)->bytes, row_bytes = n * bytes;
+    uint8_t *copy = arena_zero(&b->m->mem, E * out, row_bytes);
+    if (!copy) return no_memory(b, e);
+    x->w = (weight){copy, QUANT_MXFP4, (uint32_t)out, (uint32_t)b->size[s->in], row_bytes};
+    for (uint64_t i = 0; i < E * out; i++) {
+        const uint64_t row = i / out * rows + first + i % out * step;
+        for (uint64_t k = 0; k < n; k++, copy += bytes)
+            join_mx(copy, blocks->data + (row * n + k) * 16, scales->data[row * n + k]);
+    }
+    return RZ_OK;
+}
+
+/* Experts stored [E, in, rows], one value at a time. */
+static status copy_turned_experts(binder *b, const tensor_slot *s, const tensor_info *t,
+                                  expert_stack *x, err *e) {
+    const quant_info *q = quant_get(t->type);
+    const uint64_t E = b->m->c.route.n_expert, out = b->size[s->out], in = b->size[s->in];
+    uint64_t first;
+    const uint64_t rows = stored_rows(b, s, &first), step = row_step(s), size = q->bytes;
+    const uint64_t want[TENSOR_MAX_DIMS] = {rows, in, E, 1};
+    if (memcmp(t->dim, want, sizeof want) != 0) return wrong_shape(b, t, want, 3, e);
+    if (q->block != 1 || !ops_cpu_supports(t->type)) return unusable(b, t, e);
+    uint8_t *copy = arena_zero(&b->m->mem, E * out * in, size);
+    if (!copy) return no_memory(b, e);
+    x->w = (weight){copy, t->type, (uint32_t)out, (uint32_t)in, in * size};
+    for (uint64_t i = 0; i < E * out; i++) {
+        const uint8_t *from = t->data + (i / out * in * rows + first + i % out * step) * size;
+        for (uint64_t c = 0; c < in; c++, copy += size) memcpy(copy, from + c * rows * size, size);
+    }
+    return RZ_OK;
+}
+
+static status bind_mx_split(binder *b, const tensor_slot *s, const char *name, expert_stack *x,
+                            err *e) {
+    char part[NAME_MAX_LEN + 8];
+    const tensor_info *whole = find_tensor(b, name), *blocks, *scales;
+    snprintf(part, sizeof part, "%s_scales", name);
+    scales = find_tensor(b, part);
+    snprintf(part, sizeof part, "%s_blocks", name);
+    blocks = find_tensor(b, part);
+    if (!whole && (!blocks || !scales)) {
+        note_missing(b, part);
+        return RZ_OK;
+    }
+    if (whole) {
+        b->used[whole - b->m->file->tensor] = true;
+        TRY(copy_turned_experts(b, s, whole, x, e));
+    } else {
+        b->used[blocks - b->m->file->tensor] = b->used[scales - b->m->file->tensor] = true;
+        TRY(copy_mx(b, s, blocks, scales, x, e));
+    }
+    for (uint32_t i = 0; i < b->m->c.route.n_expert; i++)
+        x->data[i] = x->w.data + (uint64_t)i * x->w.n_out * x->w.row_bytes;
+    return RZ_OK;
+}
+
 /* One stacked tensor [E, out, in], or E tensors whose name has the number in place of '*'. */
 static status bind_experts(binder *b, const tensor_slot *s, const char *name, expert_stack *x,
                            err *e) {
     const uint32_t E = b->m->c.route.n_expert;
     x->data = arena_zero(&b->m->mem, E, sizeof *x->data);
     if (!x->data) return no_memory(b, e);
+    if (twist_of(b, s) == TWIST_MX_SPLIT) return bind_mx_split(b, s, name, x, e);
     const char *star = strchr(name, '*');
     if (star) {
         for (uint32_t i = 0; i < E; i++) {
@@ -402,13 +495,14 @@ static status bind_experts(binder *b, const tensor_slot *s, const char *name, ex
         return RZ_OK;
     }
     b->used[t - b->m->file->tensor] = true;
-    const uint64_t want[TENSOR_MAX_DIMS] = {b->size[s->in], b->size[s->out], E, 1};
+    uint64_t row_bytes, first;
+    const uint64_t rows = stored_rows(b, s, &first), cols = b->size[s->in];
+    const uint64_t want[TENSOR_MAX_DIMS] = {cols, rows, E, 1};
     if (memcmp(t->dim, want, sizeof want) != 0) return wrong_shape(b, t, want, 3, e);
-    uint64_t row_bytes;
-    if (!ops_cpu_supports(t->type) || !quant_row_bytes(t->type, want[0], &row_bytes))
+    if (!ops_cpu_supports(t->type) || !quant_row_bytes(t->type, cols, &row_bytes))
         return unusable(b, t, e);
-    x->w = (weight){t->data, t->type, (uint32_t)want[1], (uint32_t)want[0], row_bytes};
-    for (uint32_t i = 0; i < E; i++) x->data[i] = t->data + i * want[1] * row_bytes;
+    x->w = (weight){t->data, t->type, (uint32_t)b->size[s->out], (uint32_t)cols, row_bytes};
+    for (uint32_t i = 0; i < E; i++) x->data[i] = t->data + (i * rows + first) * row_bytes;
     return RZ_OK;
 }
 
@@ -463,11 +557,23 @@ static bool is_extra_layer(const binder *b, str name) {
     return str_u64(str_split(&rest, '.'), &i) && i >= m->c.L && i - m->c.L < m->c.n_extra;
 }
 
+/* Does a family that has other tasks too know it as theirs? */
+static bool is_ignored(const binder *b, str name) {
+    const arch *a = b->m->arch;
+    str rest = str_of(is_folder(b) ? a->hf_ignored : NULL);
+    const str outer = str_of(a->hf_outer);
+    if (outer.p && str_starts(name, outer)) name = (str){name.p + outer.len, name.len - outer.len};
+    while (rest.p)
+        if (str_starts(name, str_split(&rest, '|'))) return true;
+    return false;
+}
+
 /* A weight nobody asked for means that this is not quite the architecture it says it is. */
 static status check_all_used(const binder *b, err *e) {
     for (size_t i = 0; i < b->m->file->n_tensor; i++) {
         const str name = b->m->file->tensor[i].name;
-        if (b->used[i] || is_known_buffer(name) || is_extra_layer(b, name)) continue;
+        if (b->used[i] || is_known_buffer(name) || is_extra_layer(b, name) || is_ignored(b, name))
+            continue;
         return err_set(e, RZ_EUNSUPPORTED, "%s: tensor %.*s has no place in a %s model",
                        b->m->file->path, STR_FMT(name), b->m->arch->name);
     }

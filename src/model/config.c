@@ -51,6 +51,7 @@ static status read_json(const tensor_file *f, const config_key *k, void *to, boo
     if (!v) return RZ_OK;
     switch (k->kind) {
         case KEY_U32:
+        case KEY_U32_MOST:
             if (!json_int(v, 0, UINT32_MAX, &whole))
                 return wrong_json(f, name, v, "a number of 0 or more", e);
             *(uint32_t *)to = (uint32_t)whole;
@@ -67,6 +68,34 @@ static status read_json(const tensor_file *f, const config_key *k, void *to, boo
     return RZ_OK;
 }
 
+/* A list, and every number in it is one. */
+static status read_most(const tensor_file *f, const char *key, uint32_t *to, err *e) {
+    const meta_value *v = tensor_file_meta(f, key);
+    if (!v || v->type != META_ARRAY) return meta_u32(f, key, to, e);
+    *to = 0;
+    for (uint64_t i = 0; i < v->a.n; i++) {
+        int64_t n = -1;
+        if (!meta_array_i64(v, i, &n) || n < 0 || n > UINT32_MAX)
+            return err_set(e, RZ_EFORMAT, "%s: key %s: element %llu is no number of 0 or more",
+                           f->path, key, (unsigned long long)i);
+        if (n > *to) *to = (uint32_t)n;
+    }
+    return RZ_OK;
+}
+
+bool config_layer_u32(const tensor_file *f, str arch, const char *gguf, uint32_t layer,
+                      uint32_t *out) {
+    char key[256];
+    int64_t n;
+    snprintf(key, sizeof key, "%.*s.%s", STR_FMT(arch), gguf);
+    const meta_value *v = tensor_file_meta(f, key);
+    if (!v) return false;
+    if (v->type != META_ARRAY) return meta_u32(f, key, out, NULL) >= 0;
+    if (!meta_array_i64(v, layer, &n) || n < 0 || n > UINT32_MAX) return false;
+    *out = (uint32_t)n;
+    return true;
+}
+
 static status read_gguf(const tensor_file *f, str arch, const config_key *k, void *to, bool *have,
                         err *e) {
     char key[256];
@@ -81,6 +110,8 @@ static status read_gguf(const tensor_file *f, str arch, const config_key *k, voi
             return meta_f32(f, key, to, e);
         case KEY_BOOL:
             return meta_bool(f, key, to, e);
+        case KEY_U32_MOST:
+            return read_most(f, key, to, e);
     }
     return RZ_OK;
 }
@@ -136,6 +167,7 @@ status config_str(const tensor_file *f, str arch, const char *gguf, const char *
 
 typedef struct rope_scaling {
     float factor, mscale, mscale_all, attn_factor, beta_fast, beta_slow, low, high, legacy_factor;
+    bool whole;        /* YaRN's ramp begins and ends at whole dims */
     uint32_t original; /* context length the model was first trained on */
 } rope_scaling;
 
@@ -151,6 +183,7 @@ static const config_key scaling_keys[] = {
     {"rope.scaling.high_freq_factor", BOTH("high_freq_factor"), KEY_F32, false, AT(high)},
     {NULL, BOTH("mscale"), KEY_F32, false, AT(mscale)},
     {NULL, BOTH("mscale_all_dim"), KEY_F32, false, AT(mscale_all)},
+    {NULL, BOTH("truncate"), KEY_BOOL, false, AT(whole)},
     {"rope.scaling.original_context_length", BOTH("original_max_position_embeddings"), KEY_U32,
      false, AT(original)},
     {NULL, NULL, KEY_U32, false, 0},
@@ -166,6 +199,7 @@ static status read_scaling(rope_scaling *s, str *type, const model_config *c, co
                         .low = 1,
                         .high = 4,
                         .legacy_factor = 1,
+                        .whole = !c->yarn_between,
                         .original = c->C};
     *type = STR_LIT("none");
     TRY(config_read(f, arch, scaling_keys, s, e));
@@ -195,8 +229,13 @@ static const double two_pi = 6.283185307179586;
 static void scale_yarn(double *inv_freq, uint32_t n_rot, double base, const rope_scaling *s) {
     const double dims_per_ln = n_rot / (2 * log(base)), original = s->original;
     const double fast = (double)s->beta_fast * two_pi, slow = (double)s->beta_slow * two_pi;
-    const double low = fmax(0, floor(dims_per_ln * log(original / fast)));
-    const double high = fmin(n_rot - 1.0, ceil(dims_per_ln * log(original / slow)));
+    double low = dims_per_ln * log(original / fast), high = dims_per_ln * log(original / slow);
+    if (s->whole) {
+        low = floor(low);
+        high = ceil(high);
+    }
+    low = fmax(0, low);
+    high = fmin(n_rot - 1.0, high);
     for (uint32_t i = 0; i < n_rot / 2; i++) {
         const double ramp = fmin(1, fmax(0, (i - low) / fmax(0.001, high - low)));
         inv_freq[i] *= (1 - ramp) + ramp / (double)s->factor;
@@ -284,9 +323,9 @@ static const config_key transformer_keys[] = {
     {"block_count", "num_hidden_layers|n_layer|num_layers", KEY_U32, true, AT(L)},
     {"embedding_length", "hidden_size|n_embd|d_model", KEY_U32, true, AT(D)},
     {"attention.head_count", "num_attention_heads|n_head", KEY_U32, true, AT(H)},
-    {"attention.head_count_kv", "num_key_value_heads|num_kv_heads", KEY_U32, false, AT(G)},
+    {"attention.head_count_kv", "num_key_value_heads|num_kv_heads", KEY_U32_MOST, false, AT(G)},
     {"attention.key_length", "head_dim", KEY_U32, false, AT(K)},
-    {"feed_forward_length", "intermediate_size|n_inner", KEY_U32, false, AT(F)},
+    {"feed_forward_length", "intermediate_size|n_inner", KEY_U32_MOST, false, AT(F)},
     {"context_length", "max_position_embeddings|n_positions|max_seq_len|seq_length", KEY_U32, false,
      AT(C)},
     {"attention.layer_norm_epsilon", "layer_norm_eps|layer_norm_epsilon|norm_epsilon", KEY_F32,
@@ -501,6 +540,35 @@ status config_read_ssm(model_config *c, const tensor_file *f, str arch, err *e) 
     if (c->ssm.inner == 0 && expand < 64 && c->D <= MAX_WIDTH) c->ssm.inner = expand * c->D;
     c->ssm.norm_groups = c->ssm.groups;
     return config_check_ssm(c, &c->ssm, f, e);
+}
+
+#define AT(member) offsetof(ssm_config, member)
+static const config_key ssm_part_keys[] = {
+    {"ssm.conv_kernel", "mamba_d_conv", KEY_U32, false, AT(conv)},
+    {"ssm.inner_size", NULL, KEY_U32, false, AT(inner)},
+    {"ssm.state_size", "mamba_d_state", KEY_U32, true, AT(state)},
+    {"ssm.group_count", "mamba_n_groups", KEY_U32, false, AT(groups)},
+    {NULL, "mamba_n_heads", KEY_U32, false, AT(heads)},
+    {NULL, NULL, KEY_U32, false, 0},
+};
+#undef AT
+
+/* "auto" in place of a number is for the family to know. */
+static status read_rank(uint32_t *rank, const tensor_file *f, str arch, err *e) {
+    const json *said = f->config ? json_get(f->config, "mamba_dt_rank") : NULL;
+    if (said && said->kind == JSON_STRING && str_is(said->text, "auto")) return RZ_OK;
+    return config_u32(f, arch, "ssm.time_step_rank", "mamba_dt_rank", rank, e);
+}
+
+status config_read_ssm_part(model_config *c, const tensor_file *f, str arch, err *e) {
+    uint32_t expand = 2;
+    c->ssm = (ssm_config){.conv = 4, .groups = 1, .dt_min = 0, .dt_max = INFINITY};
+    TRY(config_read(f, arch, ssm_part_keys, &c->ssm, e));
+    TRY(read_rank(&c->ssm.rank, f, arch, e));
+    TRY(config_u32(f, arch, "ssm.expand", "mamba_expand", &expand, e));
+    if (c->ssm.inner == 0 && expand < 64 && c->D <= MAX_WIDTH) c->ssm.inner = expand * c->D;
+    c->ssm.norm_groups = c->ssm.groups;
+    return RZ_OK;
 }
 
 void config_plain_scales(model_config *c) {

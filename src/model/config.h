@@ -48,6 +48,7 @@ typedef struct model_config {
     float logit_cap;         /* soft cap on the logits, 0 = none */
     float score_cap;         /* soft cap on attention scores, 0 = none */
     float score_scale;       /* on q.k; 0 = 1 / sqrt(K) */
+    uint32_t n_type;         /* kinds of text a token can stand in (BERT) */
     uint32_t window;         /* sliding window, 0 = none */
     uint32_t window_pattern; /* every so many layers see everything */
     bool parallel;           /* both branches of a layer read the same x */
@@ -55,6 +56,7 @@ typedef struct model_config {
     uint32_t n_rot;          /* rotated dims of a head */
     float rotary_share;      /* n_rot / K where the file says it so, else 0 */
     float rope_base;
+    bool yarn_between; /* YaRN's ramp begins and ends between dims unless the file says otherwise */
     act_kind act;
     route_config route; /* n_expert 0: no experts */
     uint32_t F_expert, F_shared;
@@ -65,7 +67,8 @@ typedef struct model_config {
     ssm_config ssm;
 } model_config;
 
-typedef enum key_kind { KEY_U32, KEY_F32, KEY_BOOL } key_kind;
+/* U32_MOST: of a list with a number for each layer the largest. */
+typedef enum key_kind { KEY_U32, KEY_F32, KEY_BOOL, KEY_U32_MOST } key_kind;
 
 /* One number of a configuration. `json` lists spellings separated by '|', members of nested objects
  * by '.'; NULL: has none in that kind of file. null in JSON counts as missing. */
@@ -90,6 +93,10 @@ status config_f32(const tensor_file *f, str arch, const char *gguf, const char *
 status config_bool(const tensor_file *f, str arch, const char *gguf, const char *path, bool *out,
                    err *e);
 
+/* The number for one layer, of a key that has one for all or a list. false: there is none. */
+bool config_layer_u32(const tensor_file *f, str arch, const char *gguf, uint32_t layer,
+                      uint32_t *out);
+
 /* The dimensions common to Transformer families, checked against each other: everything above but
  * V, which comes from the embedding's shape. Fields already set are the family's defaults. */
 status config_read_transformer(model_config *c, const tensor_file *f, str arch, err *e);
@@ -110,6 +117,9 @@ status config_check_ssm(const model_config *c, const ssm_config *s, const tensor
 
 /* A model of recurrent layers alone: L D C norm_eps and ssm. */
 status config_read_ssm(model_config *c, const tensor_file *f, str arch, err *e);
+
+/* The recurrent layers of a model that has others too: ssm, not checked yet. */
+status config_read_ssm_part(model_config *c, const tensor_file *f, str arch, err *e);
 
 /* Rotary frequencies with the file's scaling (none, linear, yarn, llama3, rope_freqs.weight).
  * `base` and n_rot are checked here. */

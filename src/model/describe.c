@@ -4,9 +4,13 @@
 
 #include "model/arch.h"
 
-static const char *const mixers[MIX_KIND_COUNT] = {
-    [MIX_NONE] = "no mixer", [MIX_ATTN] = "attention", [MIX_MLA] = "latent attention",
-    [MIX_MAMBA1] = "mamba",  [MIX_MAMBA2] = "mamba2",  [MIX_MAMBA3] = "mamba3"};
+static const char *const mixers[MIX_KIND_COUNT] = {[MIX_NONE] = "no mixer",
+                                                   [MIX_ATTN] = "attention",
+                                                   [MIX_MLA] = "latent attention",
+                                                   [MIX_MAMBA1] = "mamba",
+                                                   [MIX_MAMBA2] = "mamba2",
+                                                   [MIX_MAMBA3] = "mamba3",
+                                                   [MIX_SHORTCONV] = "short convolution"};
 
 static bool same_kind(const layer *a, const layer *b) {
     return a->mix == b->mix && a->ffn == b->ffn && a->attend.window == b->attend.window;
@@ -14,6 +18,7 @@ static bool same_kind(const layer *a, const layer *b) {
 
 static void one_kind(const model *m, const layer *l, buf *out) {
     buf_text(out, mixers[l->mix]);
+    if (l->mix == MIX_ATTN && l->attend.both_ways) buf_text(out, " both ways");
     if (l->mix == MIX_ATTN && l->attend.window) buf_printf(out, " (window %u)", l->attend.window);
     if (l->ffn == FFN_DENSE) buf_text(out, " + feed-forward");
     if (l->ffn != FFN_MOE) return;

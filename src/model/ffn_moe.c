@@ -12,6 +12,7 @@ static float sigmoid_gate(float x) { return 1.0f / (1.0f + expf(-x)); }
 
 typedef struct expert {
     weight gate, up, down;
+    const float *gate_bias, *up_bias, *down_bias; /* or NULL */
 } expert;
 
 /* moe_y[n,D] = swiglu of x[n,D] by one expert. */
@@ -19,14 +20,31 @@ static void run_expert(ops *o, const model *m, step *s, const expert *w, const f
                        uint32_t n) {
     const linear_job gate_up[] = {{s->gate, &w->gate}, {s->up, &w->up}};
     o->linear(o, gate_up, 2, x, n);
+    if (w->gate_bias) o->bias(o, s->gate, w->gate_bias, n, w->gate.n_out);
+    if (w->up_bias) o->bias(o, s->up, w->up_bias, n, w->up.n_out);
     o->act_mul(o, s->gate, s->gate, s->up, (uint64_t)n * w->gate.n_out, m->c.act);
     o->linear(o, &(linear_job){s->moe_y, &w->down}, 1, s->gate, n);
+    if (w->down_bias) o->bias(o, s->moe_y, w->down_bias, n, w->down.n_out);
 }
 
 static weight expert_weight(const expert_stack *stack, uint32_t e) {
     weight w = stack->w;
     w.data = stack->data[e];
     return w;
+}
+
+static const float *expert_bias(const float *all, uint32_t e, uint32_t n) {
+    return all ? all + (size_t)e * n : NULL;
+}
+
+static expert expert_of(const layer *l, uint32_t e) {
+    const uint32_t F = l->experts_gate.w.n_out, D = l->experts_down.w.n_out;
+    return (expert){.gate = expert_weight(&l->experts_gate, e),
+                    .up = expert_weight(&l->experts_up, e),
+                    .down = expert_weight(&l->experts_down, e),
+                    .gate_bias = expert_bias(l->experts_gate_bias, e, F),
+                    .up_bias = expert_bias(l->experts_up_bias, e, F),
+                    .down_bias = expert_bias(l->experts_down_bias, e, D)};
 }
 
 /* Rows that chose expert e, with their weights. */
@@ -45,7 +63,7 @@ static uint32_t rows_of(const step *s, uint32_t k, uint32_t e) {
 static void add_shared(ops *o, const model *m, const layer *l, step *s, const float *t_in) {
     const uint32_t T = s->n_row;
     if (!l->shared_gate.data) return;
-    const expert shared = {l->shared_gate, l->shared_up, l->shared_down};
+    const expert shared = {.gate = l->shared_gate, .up = l->shared_up, .down = l->shared_down};
     run_expert(o, m, s, &shared, t_in, T);
     for (uint32_t t = 0; t < T; t++) s->moe_row[t] = t, s->moe_row_w[t] = 1;
     if (l->shared_switch.data) {
@@ -59,14 +77,14 @@ static void add_shared(ops *o, const model *m, const layer *l, step *s, const fl
 void ffn_moe(ops *o, const model *m, const layer *l, step *s, float *t_out, const float *t_in) {
     const uint32_t T = s->n_row, D = m->c.D, k = m->c.route.n_used;
     o->linear(o, &(linear_job){s->moe_logits, &l->router}, 1, t_in, T);
+    if (l->router_out_bias) o->bias(o, s->moe_logits, l->router_out_bias, T, m->c.route.n_expert);
     o->flush(o, NULL);
     ops_route(&m->c.route, s->moe_logits, l->router_bias, s->moe_id, s->moe_w, T);
     memset(s->moe_sum, 0, (size_t)T * D * sizeof *s->moe_sum);
     for (uint32_t e = 0; e < m->c.route.n_expert; e++) {
         const uint32_t n = rows_of(s, k, e);
         if (n == 0) continue;
-        const expert w = {expert_weight(&l->experts_gate, e), expert_weight(&l->experts_up, e),
-                          expert_weight(&l->experts_down, e)};
+        const expert w = expert_of(l, e);
         o->gather(o, s->moe_x, t_in, s->moe_row, n, D);
         run_expert(o, m, s, &w, s->moe_x, n);
         ops_scatter_add(s->moe_sum, s->moe_y, s->moe_row, s->moe_row_w, n, D);

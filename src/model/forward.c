@@ -10,11 +10,9 @@
 #include "base/mem.h"
 #include "kernels/profile.h"
 
-static mix_fn *const mix[MIX_KIND_COUNT] = {[MIX_ATTN] = mix_attn,
-                                            [MIX_MLA] = mix_mla,
-                                            [MIX_MAMBA1] = mix_mamba1,
-                                            [MIX_MAMBA2] = mix_mamba2,
-                                            [MIX_MAMBA3] = mix_mamba3};
+static mix_fn *const mix[MIX_KIND_COUNT] = {
+    [MIX_ATTN] = mix_attn,     [MIX_MLA] = mix_mla,       [MIX_MAMBA1] = mix_mamba1,
+    [MIX_MAMBA2] = mix_mamba2, [MIX_MAMBA3] = mix_mamba3, [MIX_SHORTCONV] = mix_shortconv};
 static ffn_fn *const ffn[FFN_KIND_COUNT] = {[FFN_DENSE] = ffn_dense, [FFN_MOE] = ffn_moe};
 
 /* Cos and sin of every row: sequences beyond long_from may turn otherwise. */
@@ -42,16 +40,19 @@ static void embed_tokens(ops *o, const model *m, step *s) {
         o->embed(o, s->t, &m->positions, (const int32_t *)s->pos, T, 1.0f);
         o->add(o, s->x, s->t, (uint64_t)T * D);
     }
+    if (m->token_type) o->bias(o, s->x, m->token_type, T, D);
     if (m->norm_embed.gain) ops_norm(o, s->x, s->x, &m->norm_embed, T, D);
     tabulate_ropes(o, m, s);
 }
 
-/* x += branch, normalised and scaled where the family does. */
-static void add_branch(ops *o, const model *m, step *s, float *branch, const norm_weight *norm) {
+/* x += branch, normalised and scaled where the family does; then the sum is. */
+static void add_branch(ops *o, const model *m, step *s, float *branch, const norm_weight *norm,
+                       const norm_weight *sum) {
     const uint64_t n = (uint64_t)s->n_row * m->c.D;
     if (norm->gain) ops_norm(o, branch, branch, norm, s->n_row, m->c.D);
     if (m->c.residual_scale != 1) o->scale(o, branch, m->c.residual_scale, n);
     o->add(o, s->x, branch, n);
+    if (sum->gain) ops_norm(o, s->x, s->x, sum, s->n_row, m->c.D);
 }
 
 /* Only rows somebody will sample from pay for the vocabulary product. */
@@ -78,11 +79,11 @@ status forward(ops *o, const model *m, step *s, err *e) {
         }
         ops_norm(o, s->t, s->x, &l->norm_in, T, D);
         mix[l->mix](o, m, l, s, s->t, s->t);
-        add_branch(o, m, s, s->t, &l->norm_mix_out);
+        add_branch(o, m, s, s->t, &l->norm_mix_out, &l->norm_mix_sum);
         if (l->ffn == FFN_NONE) continue;
         if (!l->parallel) ops_norm(o, s->u, s->x, &l->norm_ffn, T, D);
         ffn[l->ffn](o, m, l, s, s->u, s->u);
-        add_branch(o, m, s, s->u, &l->norm_ffn_out);
+        add_branch(o, m, s, s->u, &l->norm_ffn_out, &l->norm_ffn_sum);
     }
     profile_layer(PROFILE_NO_LAYER);
     if (s->n_logit) read_logits(o, m, s);

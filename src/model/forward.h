@@ -60,7 +60,7 @@ typedef void mix_fn(ops *o, const model *m, const layer *l, step *s, float *t_ou
                     const float *t_in);
 typedef void ffn_fn(ops *o, const model *m, const layer *l, step *s, float *t_out,
                     const float *t_in);
-mix_fn mix_attn, mix_mla, mix_mamba1, mix_mamba2, mix_mamba3;
+mix_fn mix_attn, mix_mla, mix_mamba1, mix_mamba2, mix_mamba3, mix_shortconv;
 ffn_fn ffn_dense, ffn_moe;
 
 #endif

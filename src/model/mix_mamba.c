@@ -10,11 +10,18 @@ void mix_mamba1(ops *o, const model *m, const layer *l, step *s, float *t_out, c
     o->linear(o, in, 2, t_in, T);
     o->flush(o, NULL);
     ops_cpu_conv(o, s->ssm_x,
-                 &(conv_config){c->inner, c->conv, l->ssm_conv, l->ssm_conv_bias, l->state_at},
+                 &(conv_config){.C = c->inner,
+                                .K = c->conv,
+                                .w = l->ssm_conv,
+                                .b = l->ssm_conv_bias,
+                                .state_at = l->state_at},
                  s->span, s->n_span);
     const linear_job select[] = {
         {s->ssm_low, &l->ssm_x_dt}, {s->ssm_B, &l->ssm_x_B}, {s->ssm_C, &l->ssm_x_C}};
     o->linear(o, select, 3, s->ssm_x, T);
+    if (l->ssm_dt_norm.gain) ops_norm(o, s->ssm_low, s->ssm_low, &l->ssm_dt_norm, T, c->rank);
+    if (l->ssm_B_norm.gain) ops_norm(o, s->ssm_B, s->ssm_B, &l->ssm_B_norm, T, c->state);
+    if (l->ssm_C_norm.gain) ops_norm(o, s->ssm_C, s->ssm_C, &l->ssm_C_norm, T, c->state);
     o->linear(o, &(linear_job){s->ssm_dt, &l->ssm_dt}, 1, s->ssm_low, T);
     o->flush(o, NULL);
     const scan1_config scan = {.D = c->inner,
@@ -42,7 +49,11 @@ void mix_mamba2(ops *o, const model *m, const layer *l, step *s, float *t_out, c
     if (l->ssm_dt_in_bias) o->bias(o, s->ssm_dt, l->ssm_dt_in_bias, T, c->heads);
     o->flush(o, NULL);
     ops_cpu_conv(o, s->ssm_x,
-                 &(conv_config){channels, c->conv, l->ssm_conv, l->ssm_conv_bias, l->state_at},
+                 &(conv_config){.C = channels,
+                                .K = c->conv,
+                                .w = l->ssm_conv,
+                                .b = l->ssm_conv_bias,
+                                .state_at = l->state_at},
                  s->span, s->n_span);
     const scan2_config scan = {.H = c->heads,
                                .P = c->inner / c->heads,

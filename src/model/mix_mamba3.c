@@ -37,7 +37,11 @@ static void activate(ops *o, const layer *l, step *s) {
     const uint32_t channels = c->inner + 2 * c->groups * c->state;
     if (l->ssm_conv)
         ops_cpu_conv(o, s->ssm_x,
-                     &(conv_config){channels, c->conv, l->ssm_conv, l->ssm_conv_bias, l->state_at},
+                     &(conv_config){.C = channels,
+                                    .K = c->conv,
+                                    .w = l->ssm_conv,
+                                    .b = l->ssm_conv_bias,
+                                    .state_at = l->state_at},
                      s->span, s->n_span);
     else if (c->act_input)
         for (uint32_t t = 0; t < s->n_row; t++)

@@ -15,6 +15,7 @@ typedef enum mix_kind {
     MIX_MAMBA1,
     MIX_MAMBA2,
     MIX_MAMBA3,
+    MIX_SHORTCONV,
     MIX_KIND_COUNT
 } mix_kind;
 typedef enum ffn_kind { FFN_NONE, FFN_DENSE, FFN_MOE, FFN_KIND_COUNT } ffn_kind;
@@ -38,6 +39,7 @@ typedef struct layer {
     uint32_t state_width; /* floats of state; 0: it remembers through the cache, if at all */
     bool parallel;        /* both branches read the same x: x += mix(norm_in x) + ffn(norm_ffn x) */
     norm_weight norm_in, norm_mix_out, norm_ffn, norm_ffn_out; /* gain NULL: absent */
+    norm_weight norm_mix_sum, norm_ffn_sum; /* of x, once the branch has been added */
     /* MIX_ATTN */
     weight q, k, v, o;
     const float *q_bias, *k_bias, *v_bias, *o_bias; /* or NULL */
@@ -52,10 +54,14 @@ typedef struct layer {
     weight kv_down, kv_rope; /* to the latent and the shared rotated key */
     norm_weight kv_down_norm;
     head_stack k_up, v_up; /* [rank,nope], turned: from query to latent; [value,rank] */
-    /* MIX_MAMBA1, MIX_MAMBA2 and MIX_MAMBA3; biases of the projections or NULL */
+    /* MIX_MAMBA1, MIX_MAMBA2, MIX_MAMBA3 and (ssm: inner and conv) MIX_SHORTCONV;
+     * biases of the projections or NULL */
     ssm_config ssm;
     weight ssm_in_x, ssm_in_z, ssm_dt, ssm_out;
     const float *ssm_in_x_bias, *ssm_in_z_bias, *ssm_dt_in_bias, *ssm_out_bias;
+    norm_weight ssm_dt_norm, ssm_B_norm, ssm_C_norm; /* MIX_MAMBA1; gain NULL: none */
+    weight ssm_in_C;                                 /* MIX_SHORTCONV; its B is ssm_in_z */
+    const float *ssm_in_C_bias;
     weight ssm_x_dt, ssm_x_B, ssm_x_C;     /* MIX_MAMBA1 */
     const float *ssm_conv, *ssm_conv_bias; /* [channels, taps], [channels] or NULL */
     const float *ssm_dt_bias, *ssm_A, *ssm_skip;
@@ -69,9 +75,11 @@ typedef struct layer {
     weight gate, up, down;
     const float *gate_bias, *up_bias, *down_bias;
     /* FFN_MOE */
-    weight router;            /* [E,D] */
-    const float *router_bias; /* [E] added for choosing only, or NULL */
+    weight router;                /* [E,D] */
+    const float *router_bias;     /* [E] added for choosing only, or NULL */
+    const float *router_out_bias; /* [E] added to what it says, or NULL */
     expert_stack experts_gate, experts_up, experts_down;
+    const float *experts_gate_bias, *experts_up_bias, *experts_down_bias; /* [E,..], or NULL */
     weight shared_gate, shared_up, shared_down; /* an expert everybody uses; no data: none */
     weight shared_switch;                       /* [1,D] its sigmoid gate; no data: always on */
 } layer;
@@ -87,6 +95,7 @@ typedef struct model {
     weight positions; /* [C,D] learned positions; no data: none */
     weight head;      /* [V,D]; embed again when the file has no output tensor */
     const float *head_bias;
+    const float *token_type; /* [types,D] added to embeddings, always the first; or NULL */
     norm_weight norm_embed, norm_out;
     const float *slope;                     /* [H] of ALiBi, or NULL */
     rope_config rope[MODEL_MAX_ROPES];      /* inv_freq NULL: not used */

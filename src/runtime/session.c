@@ -11,7 +11,7 @@
 #include "runtime/kv.h"
 #include "runtime/sampler.h"
 
-/* Rows in one step: enough to use the blocked products well. */
+/* Rows in one step: enough to use the blocked products well. All of a text that sees both ways. */
 enum { CHUNK = 256, SCORE_CHUNK = 32 };
 
 /* A copy of the state is taken every so many tokens; when all are used, every other one goes and
@@ -29,7 +29,8 @@ struct rz_session {
     kv_pool pages;
     kv_seq kv;
     step step;
-    bool is_long; /* which rotation the cache holds */
+    uint32_t chunk; /* rows of a step at most */
+    bool is_long;   /* which rotation the cache holds */
     sampler_scratch scratch;
     sampler sampler;
     gram_run gram;       /* of the grammar that sampling last used, */
@@ -53,12 +54,12 @@ static status take_memory(session *s, pool *workers, kv_type kv, err *e) {
     const model_config *c = &s->m->c;
     TRY(kv_pool_init(&s->pages, s->m, kv, kv_pages_for(s->context), e));
     TRY(kv_seq_init(&s->kv, s->context, e));
-    TRY(step_init(&s->step, s->m, CHUNK, SCORE_CHUNK, e));
+    TRY(step_init(&s->step, s->m, s->chunk, SCORE_CHUNK, e));
     TRY(sampler_scratch_init(&s->scratch, c->V, e));
-    TRY(ops_cpu_new(&s->o, workers, CHUNK, model_max_cols(s->m), e));
+    TRY(ops_cpu_new(&s->o, workers, s->chunk, model_max_cols(s->m), e));
     s->tokens = mem_array(s->context, sizeof *s->tokens);
     s->logits = mem_array(c->V, sizeof *s->logits);
-    s->pos = mem_array(CHUNK, sizeof *s->pos);
+    s->pos = mem_array(s->chunk, sizeof *s->pos);
     s->logit_row = mem_array(SCORE_CHUNK, sizeof *s->logit_row);
     s->state = mem_array_zero(s->m->state_width, sizeof *s->state);
     s->copy_every = COPY_EVERY;
@@ -77,6 +78,7 @@ status session_new(session **out, const model *m, pool *workers, uint32_t contex
     if (!s) return err_set(e, RZ_ENOMEM, "session: out of memory");
     s->m = m;
     s->context = context;
+    s->chunk = m->c.both_ways ? context : CHUNK;
     s->is_long = model_is_long(m, context, 0);
     const status r = take_memory(s, workers, kv, e);
     if (r < 0) {
@@ -177,7 +179,7 @@ static status go_back(session *s, uint32_t length, uint32_t total, err *e) {
     s->n_token = from;
     kv_truncate(&s->pages, &s->kv, from);
     while (s->n_token < length) {
-        const uint32_t rows = chunk_rows(s, length - s->n_token, CHUNK);
+        const uint32_t rows = chunk_rows(s, length - s->n_token, s->chunk);
         TRY(run_chunk(s, s->tokens + s->n_token, rows, 0, e));
         keep_copy(s);
     }
@@ -188,7 +190,7 @@ status session_feed(session *s, const int32_t *ids, uint32_t n, float *logits, e
     if (n > s->context - s->n_token)
         return err_set(e, RZ_EFULL, "session: %u tokens do not fit a context of %u holding %u", n,
                        s->context, s->n_token);
-    const uint32_t before = s->n_token, V = s->m->c.V, chunk = logits ? SCORE_CHUNK : CHUNK;
+    const uint32_t before = s->n_token, V = s->m->c.V, chunk = logits ? SCORE_CHUNK : s->chunk;
     const bool had_logits = s->has_logits;
     if (model_is_long(s->m, s->context, before + n) != s->is_long)
         TRY(go_back(s, before, before + n, e));
@@ -232,7 +234,7 @@ static void pool_chunk(const session *s, pooled *p, uint32_t rows, bool first, b
 static status pool_rows(session *s, const int32_t *ids, uint32_t n, pooled *p, err *e) {
     if (model_is_long(s->m, s->context, n) != s->is_long) TRY(go_back(s, 0, n, e));
     for (uint32_t done = 0; done < n;) {
-        const uint32_t rows = chunk_rows(s, n - done, CHUNK);
+        const uint32_t rows = chunk_rows(s, n - done, s->chunk);
         TRY(run_chunk(s, ids + done, rows, 0, e));
         keep_copy(s);
         pool_chunk(s, p, rows, done == 0, done + rows == n);

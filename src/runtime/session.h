@@ -7,7 +7,8 @@
 
 typedef struct rz_session session;
 
-/* model and workers must outlive the session. `context` is at least 1. */
+/* model and workers must outlive the session. `context` is at least 1. Of a model that looks both
+ * ways nothing but session_pool may be used. */
 status session_new(session **out, const model *m, pool *workers, uint32_t context, kv_type kv,
                    err *e);
 void session_free(session *s);

@@ -1,0 +1,139 @@
+/* arch_granitehybrid.c - Granite 4: Mamba 2 layers, some of attention, usually without any notion
+ * of position, experts beside one that everybody uses; scaled as Granite 3 is. The small ones have
+ * a plain feed-forward, which checkpoint folders keep under the shared expert's name. */
+#include "model/arch_rows.h"
+
+#define AT(member) offsetof(model_config, member)
+static const config_key keys[] = {
+    {"embedding_scale", "embedding_multiplier", KEY_F32, false, AT(embed_scale)},
+    {"residual_scale", "residual_multiplier", KEY_F32, false, AT(residual_scale)},
+    {"logit_scale", "logits_scaling", KEY_F32, false, AT(logit_scale)},
+    {"attention.scale", "attention_multiplier", KEY_F32, false, AT(score_scale)},
+    {NULL, "shared_intermediate_size", KEY_U32, false, AT(F_shared)},
+    {NULL, NULL, KEY_F32, false, 0},
+};
+#undef AT
+
+static status read_ssm(model *m, str name, err *e) {
+    ssm_config *c = &m->c.ssm;
+    TRY(config_read_ssm_part(&m->c, m->file, name, e));
+    if (c->heads == 0) c->heads = c->rank; /* GGUF's word for it */
+    if (c->heads == 0)
+        return err_set(e, RZ_EFORMAT, "%s: ssm.time_step_rank, the number of heads, is 0",
+                       m->file->path);
+    return config_check_ssm(&m->c, c, m->file, e);
+}
+
+/* Attention rotates only where the file says so. */
+static status read_positions(model *m, str name, err *e) {
+    bool rotates = false;
+    str kind = {NULL, 0};
+    TRY(config_bool(m->file, name, "rope.scaling.finetuned", NULL, &rotates, e));
+    if (m->file->config) TRY(config_str(m->file, name, NULL, "position_embedding_type", &kind, e));
+    if (!rotates && !str_is(kind, "rope")) return RZ_OK;
+    return arch_read_rope(m, name, m->file->config != NULL, e);
+}
+
+static status configure(model *m, str name, err *e) {
+    uint32_t n_expert = 0;
+    m->c.norm_eps = 1e-6f;
+    TRY(config_read(m->file, name, keys, &m->c, e));
+    TRY(config_read_transformer(&m->c, m->file, name, e));
+    m->c.logit_scale = 1 / m->c.logit_scale;
+    TRY(read_ssm(m, name, e));
+    TRY(config_u32(m->file, name, "expert_count", "num_local_experts", &n_expert, e));
+    m->c.route.renormalise = true;
+    if (n_expert) TRY(config_read_experts(&m->c, m->file, name, e));
+    return read_positions(m, name, e);
+}
+
+/* GGUF gives layers without attention no key heads. */
+static bool attends(const model *m, const layer *l) {
+    uint32_t heads = 0;
+    if (m->file->config) return str_is(arch_layer_type(m->file, l->index), "attention");
+    return config_layer_u32(m->file, str_of(m->arch->name), "attention.head_count_kv", l->index,
+                            &heads) &&
+           heads > 0;
+}
+
+static status read_layer(model *m, layer *l, err *e) {
+    const ssm_config *c = &m->c.ssm;
+    (void)e;
+    arch_plain_layer(m, l);
+    if (m->c.route.n_expert) l->ffn = FFN_MOE;
+    else if (m->file->config && m->c.F_shared) l->F = m->c.F_shared;
+    if (!m->rope[0].inv_freq) l->rope = MODEL_MAX_ROPES;
+    if (attends(m, l)) return RZ_OK;
+    l->mix = MIX_MAMBA2;
+    l->attend = (attend_config){0};
+    l->ssm = *c;
+    l->ssm_norm.eps = m->c.norm_eps;
+    l->state_width = (c->inner + 2 * c->groups * c->state) * (c->conv - 1) + c->inner * c->state;
+    return RZ_OK;
+}
+
+#define ATTENTION(gguf, hf, at, out, in)                                                    \
+    SLOT_ROW(gguf, "self_attn." hf, WEIGHT, L_AT(at), out, in, false, PART_ALL, TWIST_NONE, \
+             FFN_NONE, MIX_ATTN)
+#define MAMBA(gguf, hf, kind, at, out, in, part, twist)                                     \
+    SLOT_ROW(gguf, "mamba." hf, kind, L_AT(at), out, in, false, PART_##part, TWIST_##twist, \
+             FFN_NONE, MIX_MAMBA2)
+#define MAMBA_BIAS(hf, at, out, part)                                                       \
+    SLOT_ROW(NULL, "mamba." hf, VECTOR, L_AT(at), out, NONE, true, PART_##part, TWIST_NONE, \
+             FFN_NONE, MIX_MAMBA2)
+/* Of layers with that feed-forward, a part of a tensor in folders. */
+#define SHARE(which, gguf, hf, kind, at, out, in, part)                                          \
+    SLOT_ROW(gguf, NULL, kind, L_AT(at), out, in, false, PART_ALL, TWIST_NONE, FFN_##which,      \
+             MIX_NONE),                                                                          \
+        SLOT_ROW(NULL, hf, kind, L_AT(at), out, in, false, PART_##part, TWIST_NONE, FFN_##which, \
+                 MIX_NONE)
+
+static const tensor_slot layer_slot[] = {
+    RMS_NORM_ROWS,
+    ATTENTION("attn_q.weight", "q_proj.weight", q, HK, D),
+    ATTENTION("attn_k.weight", "k_proj.weight", k, GK, D),
+    ATTENTION("attn_v.weight", "v_proj.weight", v, GK, D),
+    ATTENTION("attn_output.weight", "o_proj.weight", o, D, HK),
+    MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_z, SI, D, SSM_Z, NONE),
+    MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_x, SC, D, SSM_X, NONE),
+    MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_dt, SH, D, SSM_DT, NONE),
+    MAMBA_BIAS("in_proj.bias", ssm_in_z_bias, SI, SSM_Z),
+    MAMBA_BIAS("in_proj.bias", ssm_in_x_bias, SC, SSM_X),
+    MAMBA_BIAS("in_proj.bias", ssm_dt_in_bias, SH, SSM_DT),
+    MAMBA("ssm_conv1d.weight", "conv1d.weight", FLAT, ssm_conv, SC, SK, ALL, NONE),
+    SLOT_ROW("ssm_conv1d.bias", "mamba.conv1d.bias", FLAT, L_AT(ssm_conv_bias), SC, NONE, true,
+             PART_ALL, TWIST_NONE, FFN_NONE, MIX_MAMBA2),
+    MAMBA("ssm_dt.bias", "dt_bias", FLAT, ssm_dt_bias, SH, NONE, ALL, NONE),
+    MAMBA("ssm_a", "A_log", FLAT, ssm_A, SH, NONE, ALL, NEG_EXP),
+    MAMBA("ssm_d", "D", FLAT, ssm_skip, SH, NONE, ALL, NONE),
+    MAMBA("ssm_norm.weight", "norm.weight", FLAT, ssm_norm.gain, SI, NONE, ALL, NONE),
+    MAMBA("ssm_out.weight", "out_proj.weight", WEIGHT, ssm_out, D, SI, ALL, NONE),
+    MAMBA_BIAS("out_proj.bias", ssm_out_bias, D, ALL),
+    SHARE(DENSE, "ffn_gate.weight", "shared_mlp.input_linear.weight", WEIGHT, gate, F, D, FIRST),
+    SHARE(DENSE, "ffn_up.weight", "shared_mlp.input_linear.weight", WEIGHT, up, F, D, SECOND),
+    SHARE(DENSE, "ffn_down.weight", "shared_mlp.output_linear.weight", WEIGHT, down, D, F, ALL),
+    FFN(MOE, "ffn_gate_inp.weight", "block_sparse_moe.router.layer.weight", WEIGHT, L_AT(router), E,
+        D),
+    SHARE(MOE, "ffn_gate_exps.weight", "block_sparse_moe.input_linear.weight", EXPERTS,
+          experts_gate, FE, D, FIRST),
+    SHARE(MOE, "ffn_up_exps.weight", "block_sparse_moe.input_linear.weight", EXPERTS, experts_up,
+          FE, D, SECOND),
+    SHARE(MOE, "ffn_down_exps.weight", "block_sparse_moe.output_linear.weight", EXPERTS,
+          experts_down, D, FE, ALL),
+    SHARE(MOE, "ffn_gate_shexp.weight", "shared_mlp.input_linear.weight", WEIGHT, shared_gate, FS,
+          D, FIRST),
+    SHARE(MOE, "ffn_up_shexp.weight", "shared_mlp.input_linear.weight", WEIGHT, shared_up, FS, D,
+          SECOND),
+    SHARE(MOE, "ffn_down_shexp.weight", "shared_mlp.output_linear.weight", WEIGHT, shared_down, D,
+          FS, ALL),
+    SLOT_END,
+};
+
+extern const arch arch_granitehybrid;
+const arch arch_granitehybrid = {.name = "granitehybrid",
+                                 .hf_types = "granitemoehybrid",
+                                 .hf_layer = "model.layers.",
+                                 .configure = configure,
+                                 .read_layer = read_layer,
+                                 .model_slot = arch_model_rms,
+                                 .layer_slot = layer_slot};
