@@ -732,9 +732,69 @@ static void test_granite_hybrid(void) {
     check_family(&plain);
 }
 
+/* ---- Damage ---- */
+
+static tiny_tensor *find(const char *name) {
+    for (size_t i = 0; i < t.n; i++)
+        if (strcmp(t.t[i].hf, name) == 0) return &t.t[i];
+    return NULL;
+}
+
+static void check_refused(const char *folder_name, const char *want) {
+    rz_error e = {0};
+    rz_model *m = NULL;
+    const char *folder = tiny_folder(&t, folder_name, oss_config);
+    REQUIRE(folder != NULL);
+    CHECK(rz_model_open(&m, folder, NULL, &e) == RZ_EFORMAT && m == NULL);
+    CHECK_MSG(strstr(e.text, want) != NULL, "\"%s\" is not in \"%s\"", want, e.text);
+    rz_model_close(m);
+}
+
+static void test_damaged_experts_are_named(void) {
+    tiny_begin(&t, "model.layers.", 7);
+    oss_blocks = true;
+    make_oss();
+    tiny_tensor *scales = find("model.layers.2.mlp.experts.gate_up_proj_scales");
+    tiny_tensor *blocks = find("model.layers.1.mlp.experts.down_proj_blocks");
+    REQUIRE(scales != NULL && blocks != NULL);
+    char kept[sizeof scales->hf];
+    memcpy(kept, scales->hf, sizeof kept);
+    scales->hf[0] = 0;
+    check_refused("damaged-scales",
+                  "1 tensor is missing: model.layers.2.mlp.experts.gate_up_proj_scales");
+    memcpy(scales->hf, kept, sizeof kept);
+    blocks->dim[1]--;
+    check_refused(
+        "damaged-blocks",
+        "model.layers.1.mlp.experts.down_proj_blocks is [5,63,1,16], expected [5,64,1,16]");
+    tiny_end(&t);
+}
+
+static status odd_head(gguf_writer *g, err *e) {
+    static const int32_t heads[L] = {0, G, 0, -1, G};
+    TRY(put_common(g, "lfm2", e));
+    return gguf_put_array(g, "lfm2.attention.head_count_kv", META_I32, heads, L, e);
+}
+
+static void test_lists_of_heads_are_checked(void) {
+    buf file = BUF_INIT;
+    rz_error e = {0};
+    rz_model *m = NULL;
+    tiny_begin(&t, "model.layers.", 7);
+    make_lfm2();
+    REQUIRE(tiny_gguf(&t, odd_head, &file, &e) == RZ_OK);
+    CHECK(rz_model_open_memory(&m, file.p, file.len, NULL, &e) == RZ_EFORMAT);
+    CHECK_MSG(strstr(e.text, "lfm2.attention.head_count_kv: element 3 is no number of 0 or more"),
+              "%s", e.text);
+    buf_free(&file);
+    tiny_end(&t);
+}
+
 void suite_hybrids(void) {
     RUN(test_gpt_oss);
     RUN(test_lfm2);
     RUN(test_jamba);
     RUN(test_granite_hybrid);
+    RUN(test_damaged_experts_are_named);
+    RUN(test_lists_of_heads_are_checked);
 }

@@ -451,14 +451,13 @@ static status copy_turned_experts(binder *b, const tensor_slot *s, const tensor_
 
 static status bind_mx_split(binder *b, const tensor_slot *s, const char *name, expert_stack *x,
                             err *e) {
-    char part[NAME_MAX_LEN + 8];
-    const tensor_info *whole = find_tensor(b, name), *blocks, *scales;
-    snprintf(part, sizeof part, "%s_scales", name);
-    scales = find_tensor(b, part);
-    snprintf(part, sizeof part, "%s_blocks", name);
-    blocks = find_tensor(b, part);
+    char name_of_blocks[NAME_MAX_LEN + 8], name_of_scales[NAME_MAX_LEN + 8];
+    snprintf(name_of_blocks, sizeof name_of_blocks, "%s_blocks", name);
+    snprintf(name_of_scales, sizeof name_of_scales, "%s_scales", name);
+    const tensor_info *whole = find_tensor(b, name), *blocks = find_tensor(b, name_of_blocks),
+                      *scales = find_tensor(b, name_of_scales);
     if (!whole && (!blocks || !scales)) {
-        note_missing(b, part);
+        note_missing(b, blocks ? name_of_scales : name_of_blocks);
         return RZ_OK;
     }
     if (whole) {
