@@ -250,6 +250,45 @@ static rz_model *open_bert(tiny *t, buf *file) {
     return rz_model_open_memory(&m, file->p, file->len, NULL, NULL) < 0 ? NULL : m;
 }
 
+/* A WordPiece vocabulary whose tokens 2 and 3 stand around a text. */
+static status bert_with_words(gguf_writer *g, err *e) {
+    static const char *const first[] = {"[PAD]",   "[UNK]",     "[CLS]",     "[SEP]",
+                                        "\u2581a", "\u2581cat", "\u2581sat", "s"};
+    static char made[V][8];
+    str token[V];
+    for (int i = 0; i < V; i++) {
+        snprintf(made[i], sizeof made[i], "w%d", i);
+        token[i] = str_of(i < 8 ? first[i] : made[i]);
+    }
+    TRY(bert_head(g, e));
+    TRY(gguf_put_str(g, "tokenizer.ggml.model", STR_LIT("bert"), e));
+    TRY(gguf_put_strs(g, "tokenizer.ggml.tokens", token, V, e));
+    TRY(gguf_put_u32(g, "tokenizer.ggml.unknown_token_id", 1, e));
+    TRY(gguf_put_u32(g, "tokenizer.ggml.bos_token_id", 2, e));
+    return gguf_put_u32(g, "tokenizer.ggml.seperator_token_id", 3, e);
+}
+
+static void test_a_text_goes_between_its_marks(void) {
+    static const rz_token ids[] = {2, 4, 5, 6, 7, 3};
+    static tiny t;
+    buf file = BUF_INIT;
+    rz_error e = {0};
+    rz_model *m = NULL;
+    float want[D], got[D];
+    size_t n = 0;
+    make(&t, &encoders[0]);
+    REQUIRE(tiny_gguf(&t, bert_with_words, &file, &e) == RZ_OK);
+    if (rz_model_open_memory(&m, file.p, file.len, NULL, &e) < 0)
+        test_fail(__FILE__, __LINE__, "%s", e.text);
+    REQUIRE(m != NULL);
+    CHECK(rz_embed(m, "A cat sats", 10, NULL, got, &n, &e) == RZ_OK && n == 6);
+    CHECK(rz_embed_ids(m, ids, 6, NULL, want, &e) == RZ_OK);
+    CHECK(memcmp(got, want, sizeof got) == 0);
+    rz_model_close(m);
+    buf_free(&file);
+    tiny_end(&t);
+}
+
 static void test_an_encoder_has_no_next_token(void) {
     static const char want[] = "bert models have no next token, only vectors of texts";
     static tiny t;
@@ -307,6 +346,7 @@ static void test_pooling_is_read_beside_a_folder(void) {
 
 void suite_encoders(void) {
     RUN(test_encoders_follow_their_equations);
+    RUN(test_a_text_goes_between_its_marks);
     RUN(test_an_encoder_has_no_next_token);
     RUN(test_pooling_is_read_beside_a_folder);
 }
