@@ -80,6 +80,7 @@ static status sink_number(void *ud, const char *name, key_kind kind, const void 
     snprintf(key, sizeof key, "%s.%s", g->arch, name);
     switch (kind) {
         case KEY_U32:
+        case KEY_U32_MOST:
             return gguf_put_u32(g->w, key, *(const uint32_t *)v, e);
         case KEY_F32:
             return gguf_put_f32(g->w, key, *(const float *)v, e);
@@ -211,7 +212,7 @@ static status json_number(void *ud, const char *name, key_kind kind, const void 
     buf *b = member(ud, name, &name);
     (void)e;
     buf_printf(b, ",\n\"%s\":", name);
-    if (kind == KEY_U32) buf_printf(b, "%u", *(const uint32_t *)v);
+    if (kind == KEY_U32 || kind == KEY_U32_MOST) buf_printf(b, "%u", *(const uint32_t *)v);
     if (kind == KEY_F32) write_float(b, *(const float *)v);
     if (kind == KEY_BOOL) buf_text(b, *(const bool *)v ? "true" : "false");
     return RZ_OK;
