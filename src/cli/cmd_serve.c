@@ -117,8 +117,8 @@ static status read_prefix_cache(const char *text, size_t *bytes, err *e) {
     return RZ_OK;
 }
 
-static status start(const serve_args *a, rz_model *m, rz_engine **engine, rz_server **server,
-                    err *e) {
+static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, rz_engine **engine,
+                    rz_server **server, err *e) {
     rz_engine_options eo = RZ_ENGINE_INIT;
     eo.context = a->compute.ctx;
     eo.kv = (rz_kv)a->compute.kv;
@@ -126,7 +126,7 @@ static status start(const serve_args *a, rz_model *m, rz_engine **engine, rz_ser
     eo.batch_tokens = a->batch_tokens;
     eo.max_requests = a->parallel;
     eo.max_queue = a->queue;
-    TRY(read_prefix_cache(a->prefix_cache, &eo.prefix_bytes, e));
+    eo.prefix_bytes = prefix_bytes;
     TRY(rz_engine_new(engine, m, &eo, e));
     rz_server_options so = RZ_SERVER_INIT;
     so.host = a->host;
@@ -153,8 +153,10 @@ static int serve(const cmd_call *c) {
     rz_model *m = NULL;
     rz_engine *engine = NULL;
     rz_server *server = NULL;
-    size_t used;
+    size_t used, prefix_bytes;
     err e = {0};
+    if (read_prefix_cache(a->prefix_cache, &prefix_bytes, &e) < 0)
+        return cmd_usage(c, "%s", e.text);
     if (!a->model.path && !a->model.demo && c->rest->n == 0) {
         buf usage = BUF_INIT;
         args_usage(&cmd_serve.args, c->name, &usage);
@@ -162,16 +164,14 @@ static int serve(const cmd_call *c) {
         buf_free(&usage);
         return CMD_FAILED;
     }
-    size_t prefix_bytes;
     if (model_arg_take(&a->model, c->rest, &used, &e) < 0 ||
-        model_arg_no_more(c->rest, used, &e) < 0 ||
-        read_prefix_cache(a->prefix_cache, &prefix_bytes, &e) < 0)
+        model_arg_no_more(c->rest, used, &e) < 0)
         return cmd_usage(c, "%s", e.text);
     signal(SIGPIPE, SIG_IGN); /* a log nobody reads any more must not end the server */
     stop_listen(
         2, stop_server); /* also while loading: as process 1 of a container there is no default */
     status s = model_arg_open(&a->model, &a->compute, &m, &e);
-    if (s >= 0) s = start(a, m, &engine, &server, &e);
+    if (s >= 0) s = start(a, prefix_bytes, m, &engine, &server, &e);
     if (s >= 0) {
         announce(a, server, m);
         s = serve_until_stopped(server, &e);
