@@ -182,10 +182,10 @@ typedef struct inputs {
     size_t in_stride;
 } inputs;
 
-/* The link of scale number i over registers first .. first + n - 1:
- * acc = fma(scale * sum, d, acc). */
+/* The link of scale number i: acc = fma(scale * sum, d, acc). */
 INLINE void add_link(__m256 (*acc)[2], const lane_block *v, const __m256i *wide, const inputs *t,
-                     const int i, const int first, const int n, const int C, const form f) {
+                     const int i, const int C, const form f) {
+    const int n = f.link == LINK_16 ? 4 : 8, first = n * i; /* registers */
     __m256i sum[TILE_X][2];
     if (f.bytes == BYTES_SIGNED) sum_signed(sum, v, first, n, t->x, t->stride, C);
     else if (f.bytes == BYTES_WIDE) sum_wide(sum, wide, first, n, t->x, t->stride, C);
@@ -218,11 +218,11 @@ INLINE void add_offset(__m256 (*acc)[2], const lane_block *v, const int i, const
 INLINE void tile_block(__m256 (*acc)[2], const lane_block *v, const __m256i *wide, const inputs *t,
                        const int C, const form f) {
     if (f.link == LINK_16) {
-        add_link(acc, v, wide, t, 0, 0, 4, C, f);
-        add_link(acc, v, wide, t, 1, 4, 4, C, f);
+        add_link(acc, v, wide, t, 0, C, f);
+        add_link(acc, v, wide, t, 1, C, f);
         return;
     }
-    add_link(acc, v, wide, t, 0, 0, 8, C, f);
+    add_link(acc, v, wide, t, 0, C, f);
     enum { FLOATS = sizeof(kern_block) / sizeof(float) };
     if (f.link == LINK_32_OFFSET) add_offset(acc, v, 0, &t->in->sum, t->in_stride * FLOATS, C);
     if (f.link != LINK_32_OFFSETS) return;
