@@ -413,6 +413,25 @@ static void test_long_and_random_texts_come_back(void) {
     real_close(&r);
 }
 
+/* A text is cut where two characters are neighbours in no piece, and nowhere else. */
+static void test_pieces_of_any_characters_are_found_across_words(void) {
+    static vocab v;
+    vocab_spm(&v);
+    vocab_put(&v, "\u00e9\u7684", -20, 1);
+    vocab_put(&v, "\u7684b", -21, 1);
+    vocab_put(&v, "b\u2581", -22, 1);
+    vocab_put(&v, "b\u2581a", -23, 1);
+    vocab_publish(&v);
+    tok *t = vocab_open(&v);
+    REQUIRE(t);
+    CHECK_STR(vocab_pieces(t, "\u00e9\u7684\u00e9", 0), "\u2581|\u00e9\u7684|\u00e9");
+    CHECK_STR(vocab_pieces(t, "\u7684ba\u7684b", 0), "\u2581|\u7684b|a|\u7684b");
+    CHECK_STR(vocab_pieces(t, "cb c", 0), "\u2581|c|b\u2581|c");
+    CHECK_STR(vocab_pieces(t, "\u7684\xff\u7684b", 0), "\u2581|\u7684|<0xFF>|\u7684b");
+    tok_close(t);
+    vocab_done(&v);
+}
+
 void suite_tok(void) {
     RUN(test_spm_merges_highest_score_first);
     RUN(test_spm_long_words_merge_like_short_ones);
@@ -430,4 +449,5 @@ void suite_tok(void) {
     RUN(test_phi3_equals_its_golden_ids);
     RUN(test_stories_prompt_equals_its_golden_ids);
     RUN(test_long_and_random_texts_come_back);
+    RUN(test_pieces_of_any_characters_are_found_across_words);
 }

@@ -186,12 +186,12 @@ static void test_a_damaged_file_is_one_error(void) {
     b.p[b.len - 1] ^= 1;
     check_refused(b.p, b.len, RZ_EFORMAT, "damaged: the sum of the file is another");
     b.p[b.len - 1] ^= 1;
-    b.p[8] = 2;
+    b.p[8] = 1;
     check_refused(
         b.p, b.len, RZ_EUNSUPPORTED,
-        "a compact vocabulary of version 2, this build reads 1; convert it again from its "
+        "a compact vocabulary of version 1, this build reads 2; convert it again from its "
         "source");
-    b.p[8] = 1;
+    b.p[8] = RZV_VERSION;
     b.p[0] = 'r';
     check_refused(b.p, b.len, RZ_EFORMAT, "not a compact vocabulary");
     free(b.p);

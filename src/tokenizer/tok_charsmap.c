@@ -51,3 +51,9 @@ size_t tok_charsmap_find(const tok_charsmap *m, str s, bool longest, str *to) {
     }
     return found;
 }
+
+bool tok_charsmap_begins(const tok_charsmap *m, unsigned char byte) {
+    if (m->n == 0) return false;
+    const size_t at = offset_of(m->unit[0]) ^ byte;
+    return at < m->n && (m->unit[at] & 0x800000FFu) == byte;
+}

@@ -25,4 +25,7 @@ status tok_charsmap_read(tok_charsmap *m, str blob, const char *where, arena *me
  * *to; 0: none. */
 size_t tok_charsmap_find(const tok_charsmap *m, str s, bool longest, str *to);
 
+/* Does anything that the map replaces begin with this byte? */
+bool tok_charsmap_begins(const tok_charsmap *m, unsigned char byte);
+
 #endif

@@ -215,13 +215,31 @@ static void put_space(const norm_spm *spm, buf *out) {
     buf_text(out, spm->plain_space ? " " : "\u2581");
 }
 
+/* ASCII characters but the space that stay what they are, wherever they stand. */
+static void find_plain(const norm_spm *spm, bool plain[256]) {
+    for (int b = 0; b < 256; b++) {
+        const bool kept = spm->keep && spm->keep->any[1][b];
+        plain[b] =
+            b < 0x80 && b != ' ' && !kept && !tok_charsmap_begins(&spm->map, (unsigned char)b);
+    }
+}
+
+static size_t plain_run(const bool plain[256], str s) {
+    size_t n = 0;
+    while (n < s.len && plain[(unsigned char)s.p[n]]) n++;
+    return n;
+}
+
 static void spm_text(buf *out, str s, const norm_spm *spm) {
     const str space = spm->plain_space ? STR_LIT(" ") : STR_LIT("\u2581");
     bool begun = false, after_space = spm->one_space;
     const size_t start = out->len;
+    bool plain[256];
+    find_plain(spm, plain);
     while (s.len && !out->failed) {
-        str to;
-        const size_t used = spm_prefix_of(spm, s, &to);
+        const size_t run = plain_run(plain, s);
+        str to = {s.p, run};
+        const size_t used = run ? run : spm_prefix_of(spm, s, &to);
         s.p += used;
         s.len -= used;
         while (after_space && to.len && *to.p == ' ') {
@@ -231,7 +249,8 @@ static void spm_text(buf *out, str s, const norm_spm *spm) {
         if (to.len == 0) continue;
         if (!begun && spm->prefix) put_space(spm, out);
         begun = true;
-        for (size_t i = 0; i < to.len; i++) {
+        if (run) buf_add(out, to.p, run);
+        for (size_t i = 0; !run && i < to.len; i++) {
             if (to.p[i] == ' ') put_space(spm, out);
             else buf_char(out, to.p[i]);
         }

@@ -17,7 +17,7 @@
 #include "base/err.h"
 
 enum {
-    RZV_VERSION = 1,
+    RZV_VERSION = 2,
     RZV_HEADER = 32,
     RZV_ALIGN = 64,
     RZV_MOST_RUN = 4096, /* slots in use in a row in a hash table: searching one ends soon */

@@ -2,8 +2,8 @@
  *
  * A symbol is a token id or, for characters that occur only inside longer pieces, a number behind
  * the last id. Every pair of symbols that makes a piece is found once, when the vocabulary is
- * opened (tok_merge.h does the rest). Where no piece has a space behind another character the text
- * falls apart into words that cannot influence each other. */
+ * opened (tok_merge.h does the rest). Between two characters that are neighbours in no piece
+ * nothing ever merges: there the text falls apart into words that cannot influence each other. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -26,10 +26,13 @@ typedef struct spm {
     char_slot *chars; /* open addressing */
     size_t char_mask;
     uint32_t ascii[128];
-    uint32_t space;    /* symbol of U+2581 */
-    bool words_apart;  /* see above */
-    int32_t byte[256]; /* -1: no such token */
-    bool all_bytes;    /* there is one for each: nothing is unknown */
+    uint32_t space;        /* symbol of U+2581 */
+    bool words_apart;      /* no piece has a space behind another character */
+    uint64_t near[128][2]; /* bit b of row a: some piece has these two characters side by side */
+    uint64_t *joins;       /* the same of other characters: a bit per hash of two */
+    uint32_t join_bits;    /* there are 1 << join_bits */
+    int32_t byte[256];     /* -1: no such token */
+    bool all_bytes;        /* there is one for each: nothing is unknown */
     tok_cache_pool caches;
     tok_spm_options o;
 } spm;
@@ -126,6 +129,49 @@ static bool number_chars(spm *s, tok *t, arena *scratch) {
     each_char(t, number_rest, &numbers);
     s->space = find_char(s, SPACE);
     return true;
+}
+
+static uint64_t join_hash(const spm *s, uint32_t a, uint32_t b) {
+    return ((uint64_t)a << 21 | b) * 0x9e3779b97f4a7c15ull >> (64 - s->join_bits);
+}
+
+/* ' ' is U+2581 where the text is so read. */
+static uint32_t as_read(const spm *s, uint32_t cp) {
+    return cp == ' ' && !s->o.keeps_spaces ? SPACE : cp;
+}
+
+static void put_join(spm *s, uint32_t a, uint32_t b) {
+    const uint64_t h = join_hash(s, a, b);
+    s->joins[h / 64] |= (uint64_t)1 << (h % 64);
+    for (int k = 0; k < 4; k++) { /* U+2581 may be written ' ' */
+        const uint32_t x = k & 1 && a == as_read(s, ' ') ? ' ' : a;
+        const uint32_t y = k & 2 && b == as_read(s, ' ') ? ' ' : b;
+        if (x < 128 && y < 128) s->near[x][y / 64] |= (uint64_t)1 << (y % 64);
+    }
+}
+
+/* Which characters stand side by side in a piece, of whatever type: a list of merges may make
+ * it. */
+static bool find_joins(spm *s, tok *t) {
+    size_t n = 0;
+    for (size_t id = 0; id < t->n; id++) n += t->type[id] == TOK_ABSENT ? 0 : t->piece[id].len;
+    s->join_bits = 8;
+    while (s->join_bits < 24 && (size_t)1 << s->join_bits < n) s->join_bits++;
+    s->joins = arena_zero(&t->mem, ((size_t)1 << s->join_bits) / 64, sizeof *s->joins);
+    for (size_t id = 0; s->joins && id < t->n; id++) {
+        if (t->type[id] == TOK_ABSENT) continue;
+        str rest = t->piece[id];
+        uint32_t last = UTF8_BAD;
+        while (rest.len) {
+            uint32_t cp;
+            const size_t len = utf8_decode(rest, &cp);
+            if (last != UTF8_BAD) put_join(s, last, cp);
+            last = cp;
+            rest.p += len;
+            rest.len -= len;
+        }
+    }
+    return s->joins != NULL;
 }
 
 /* All ways to make one piece of two symbols. */
@@ -367,24 +413,35 @@ static void add_chars(encoder *c, size_t from, size_t to) {
     }
 }
 
-/* Bytes of the space at text.p[i], 0: something else. */
-static inline size_t space_at(const encoder *c, size_t i) {
+/* The character at text.p[i], as it is read. */
+static inline size_t read_char(const encoder *c, size_t i, uint32_t *cp) {
     const unsigned char b = (unsigned char)c->text.p[i];
-    if (b == ' ') return !c->s->o.keeps_spaces;
-    if (b != 0xE2) return 0;
-    return str_starts((str){c->text.p + i, c->text.len - i}, STR_LIT("\u2581")) ? 3 : 0;
+    size_t len = 1;
+    *cp = b;
+    if (b >= 0x80) len = utf8_decode((str){c->text.p + i, c->text.len - i}, cp);
+    return len;
 }
 
-/* Where the word that begins at `from` ends: before the first space behind something else, or
- * before any space. */
+/* May two neighbours in the text be part of one piece? What is no character is part of none. */
+static inline bool may_join(const spm *s, uint32_t a, uint32_t b) {
+    if (a < 128 && b < 128) return s->near[a][b / 64] >> (b % 64) & 1;
+    if (a == UTF8_BAD || b == UTF8_BAD) return false;
+    const uint64_t h = join_hash(s, as_read(s, a), as_read(s, b));
+    return s->joins[h / 64] >> (h % 64) & 1;
+}
+
+/* Where the word that begins at `from` ends: before the first character that joins nothing before
+ * it, or before any space. */
 static size_t word_end(const encoder *c, size_t from) {
-    bool text = c->s->o.splits_spaces;
-    size_t i = from;
+    const spm *s = c->s;
+    const bool splits = s->o.splits_spaces;
+    uint32_t last, cp;
+    size_t i = from + read_char(c, from, &last);
     while (i < c->text.len) {
-        const size_t space = space_at(c, i);
-        if (space && text && i > from) break;
-        text |= !space;
-        i += space ? space : 1;
+        const size_t len = read_char(c, i, &cp);
+        if (!may_join(s, last, cp) || (splits && as_read(s, cp) == SPACE)) break;
+        last = cp;
+        i += len;
     }
     return i;
 }
@@ -409,11 +466,6 @@ static void encode_word(encoder *c, size_t from, size_t to) {
 }
 
 static void add_text(encoder *c) {
-    if (!c->s->words_apart && !c->s->o.splits_spaces) {
-        add_chars(c, 0, c->text.len);
-        flush_word(c, c->text.len);
-        return;
-    }
     for (size_t i = 0, to; i < c->text.len && !c->w.failed && !c->out->failed; i = to) {
         to = word_end(c, i);
         encode_word(c, i, to);
@@ -494,7 +546,8 @@ status tok_spm_init(tok *t, tok_index *x, const merge_list *merges, const tok_sp
     arena scratch = ARENA_INIT;
     spm *s = arena_zero(&t->mem, 1, sizeof *s);
     if (s) s->o = *o;
-    const bool ok = s && number_chars(s, t, &scratch) && find_merges(s, t, x, merges, &scratch);
+    const bool ok = s && number_chars(s, t, &scratch) && find_joins(s, t) &&
+                    find_merges(s, t, x, merges, &scratch);
     arena_free(&scratch);
     if (!ok) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     find_bytes(s, t);
@@ -516,7 +569,11 @@ static status rzv_chars(rzv *a, spm *s) {
         longest = run > longest ? run : longest;
     }
     if (longest > RZV_MOST_RUN || longest == n) return rzv_error(a, "characters", "are too dense");
-    return rzv_inside(a, "ASCII", s->ascii, sizeof s->ascii);
+    TRY(rzv_inside(a, "ASCII", s->ascii, sizeof s->ascii));
+    TRY(rzv_inside(a, "neighbours", s->near, sizeof s->near));
+    TRY(rzv_u32(a, "neighbours", &s->join_bits, 8, 24));
+    return rzv_array(a, "neighbours", &s->joins, ((size_t)1 << s->join_bits) / 64,
+                     sizeof *s->joins);
 }
 
 static status rzv_options(rzv *a, tok_spm_options *o) {
