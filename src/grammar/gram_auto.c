@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-enum { MAX_ITEMS = 5000000, MAX_PASSES = 1100, NO_NEED = UINT16_MAX };
+enum { MAX_ITEMS = 5000000, MAX_LOOKS = 100000000, NO_NEED = UINT16_MAX };
 
 typedef struct maker {
     gram_auto *a;
@@ -278,20 +278,91 @@ static uint16_t need_of(const gram_auto *a, uint32_t s) {
     return (uint16_t)best;
 }
 
-/* Smallest numbers first known, until nothing changes. */
-static status find_needs(gram_auto *a, err *e) {
-    for (uint32_t s = 0; s < a->n_state; s++) a->state[s].need = NO_NEED;
-    for (int pass = 0; pass < MAX_PASSES; pass++) {
-        bool changed = false;
-        for (uint32_t s = a->n_state; s-- > 0;) {
-            const uint16_t need = need_of(a, s);
-            changed |= need != a->state[s].need;
-            a->state[s].need = need;
+/* What states lean on: the CSR lists of those that look at state s. */
+typedef struct leaning {
+    uint32_t *at, *from;     /* [n_state + 1], [n_edge + 2 * n_call] */
+    uint32_t *queue;         /* [n_state], a ring */
+    bool *queued, *nullable; /* [n_state] */
+} leaning;
+
+static void leaning_done(leaning *l) {
+    mem_free(l->at);
+    mem_free(l->from);
+    mem_free(l->queue);
+    mem_free(l->queued);
+    mem_free(l->nullable);
+}
+
+static void lean(leaning *l, uint32_t on, uint32_t s, bool count) {
+    if (count) l->at[on + 1]++;
+    else l->from[l->at[on]++] = s;
+}
+
+static void lean_all(const gram_auto *a, leaning *l, bool count) {
+    for (uint32_t s = 0; s < a->n_state; s++) {
+        for (uint32_t i = a->state[s].edge; i < a->state[s + 1].edge; i++)
+            lean(l, a->edge[i].to, s, count);
+        for (uint32_t i = a->state[s].call; i < a->state[s + 1].call; i++) {
+            lean(l, a->call[i].start, s, count);
+            lean(l, a->call[i].back, s, count);
         }
-        if (!changed) return RZ_OK;
     }
-    return err_set(e, RZ_EFULL, "grammar: its rules build on each other more than %d deep",
-                   MAX_PASSES);
+}
+
+static status leaning_make(const gram_auto *a, leaning *l, err *e) {
+    const size_t n = a->n_state;
+    l->at = mem_array_zero(n + 2, sizeof *l->at);
+    l->from = mem_array((size_t)a->n_edge + 2 * (size_t)a->n_call, sizeof *l->from);
+    l->queue = mem_array(n, sizeof *l->queue);
+    l->queued = mem_array_zero(n, sizeof *l->queued);
+    l->nullable = mem_array_zero(n, sizeof *l->nullable);
+    if (!l->at || !l->from || !l->queue || !l->queued || !l->nullable)
+        return err_set(e, RZ_ENOMEM, "grammar: out of memory");
+    lean_all(a, l, true);
+    for (size_t s = 0; s < n; s++) l->at[s + 1] += l->at[s];
+    lean_all(a, l, false); /* which moves every start to its end: the next one's start */
+    memmove(l->at + 1, l->at, n * sizeof *l->at);
+    l->at[0] = 0;
+    return RZ_OK;
+}
+
+/* Look at every state, and again at those that lean on one that has changed. */
+static status settle(gram_auto *a, leaning *l, bool (*renew)(gram_auto *a, leaning *l, uint32_t s),
+                     err *e) {
+    uint32_t head = 0, n = a->n_state;
+    uint64_t work = 0;
+    for (uint32_t i = 0; i < n; i++) l->queue[i] = n - 1 - i;
+    memset(l->queued, 1, n * sizeof *l->queued);
+    for (uint32_t left = n; left; left--) {
+        const uint32_t s = l->queue[head];
+        head = head + 1 == n ? 0 : head + 1;
+        l->queued[s] = false;
+        work += a->state[s + 1].edge - a->state[s].edge + a->state[s + 1].call - a->state[s].call;
+        if (work > MAX_LOOKS)
+            return err_set(e, RZ_EFULL, "grammar: its rules build on each other too much");
+        if (!renew(a, l, s)) continue;
+        for (uint32_t i = l->at[s]; i < l->at[s + 1]; i++) {
+            const uint32_t q = l->from[i];
+            if (l->queued[q]) continue;
+            l->queued[q] = true;
+            const uint32_t end = head + left - 1;
+            l->queue[end >= n ? end - n : end] = q;
+            left++;
+        }
+    }
+    return RZ_OK;
+}
+
+static bool renew_need(gram_auto *a, leaning *l, uint32_t s) {
+    const uint16_t need = need_of(a, s), before = a->state[s].need;
+    (void)l;
+    a->state[s].need = need;
+    return need != before;
+}
+
+static status find_needs(gram_auto *a, leaning *l, err *e) {
+    for (uint32_t s = 0; s < a->n_state; s++) a->state[s].need = NO_NEED;
+    return settle(a, l, renew_need, e);
 }
 
 /* Without the edges and calls that lead to where no end is. */
@@ -314,21 +385,14 @@ static void cut_dead(gram_auto *a) {
 
 /* ---- left recursion: a call that comes back to where it began without reading a byte ---- */
 
-static status find_nullable(const gram_auto *a, bool *nullable, err *e) {
-    for (int pass = 0; pass < MAX_PASSES; pass++) {
-        bool changed = false;
-        for (uint32_t s = a->n_state; s-- > 0;) {
-            const gram_state *q = &a->state[s];
-            bool is = q->final;
-            for (uint32_t i = q->call; i < q[1].call && !is; i++)
-                is = nullable[a->call[i].start] && nullable[a->call[i].back];
-            changed |= is != nullable[s];
-            nullable[s] = is;
-        }
-        if (!changed) return RZ_OK;
-    }
-    return err_set(e, RZ_EFULL, "grammar: its rules build on each other more than %d deep",
-                   MAX_PASSES);
+static bool renew_nullable(gram_auto *a, leaning *l, uint32_t s) {
+    const gram_state *q = &a->state[s];
+    bool is = q->final;
+    for (uint32_t i = q->call; i < q[1].call && !is; i++)
+        is = l->nullable[a->call[i].start] && l->nullable[a->call[i].back];
+    const bool changed = is != l->nullable[s];
+    l->nullable[s] = is;
+    return changed;
 }
 
 typedef struct tarjan {
@@ -394,24 +458,21 @@ static status refuse_left(const gram_auto *a, const gram_tree *t, const uint32_t
     return RZ_OK;
 }
 
-static status check_left(const gram_auto *a, const gram_tree *t, const uint32_t *start, err *e) {
+static status check_left(gram_auto *a, leaning *l, const gram_tree *t, const uint32_t *start,
+                         err *e) {
     const size_t n = a->n_state;
     tarjan w = {0};
-    bool *nullable = mem_array_zero(n, sizeof *nullable);
+    TRY(settle(a, l, renew_nullable, e));
     w.index = mem_array_zero(6 * n, sizeof *w.index);
-    status s = nullable && w.index ? RZ_OK : err_set(e, RZ_ENOMEM, "grammar: out of memory");
-    if (s >= 0) s = find_nullable(a, nullable, e);
-    if (s >= 0) {
-        w.low = w.index + n;
-        w.group = w.low + n;
-        w.open = w.group + n;
-        w.path = w.open + n;
-        w.at = w.path + n;
-        for (uint32_t q = 0; q < n; q++)
-            if (w.index[q] == 0) group_from(a, nullable, &w, q);
-        s = refuse_left(a, t, start, w.group, e);
-    }
-    mem_free(nullable);
+    if (!w.index) return err_set(e, RZ_ENOMEM, "grammar: out of memory");
+    w.low = w.index + n;
+    w.group = w.low + n;
+    w.open = w.group + n;
+    w.path = w.open + n;
+    w.at = w.path + n;
+    for (uint32_t q = 0; q < n; q++)
+        if (w.index[q] == 0) group_from(a, l->nullable, &w, q);
+    const status s = refuse_left(a, t, start, w.group, e);
     mem_free(w.index);
     return s;
 }
@@ -433,15 +494,18 @@ static status refuse_dead(const gram_auto *a, const bool byte[256], err *e) {
 status gram_auto_make(gram_auto *a, const gram_tree *t, const bool byte[256], uint32_t max_depth,
                       err *e) {
     gram_nfa n = {0};
+    leaning l = {0};
     uint32_t *start = NULL;
     *a = (gram_auto){.max_depth = max_depth < GRAM_MAX_DEPTH ? max_depth : GRAM_MAX_DEPTH};
     status s = gram_nfa_make(&n, t, byte, e);
     if (s >= 0) s = determinize(a, &n, t->root, &start, e);
-    if (s >= 0) s = check_left(a, t, start, e);
-    if (s >= 0) s = find_needs(a, e);
+    if (s >= 0) s = leaning_make(a, &l, e);
+    if (s >= 0) s = check_left(a, &l, t, start, e);
+    if (s >= 0) s = find_needs(a, &l, e);
     if (s >= 0 && a->state[a->start].need > a->max_depth) s = refuse_dead(a, byte, e);
     if (s >= 0) cut_dead(a);
     gram_nfa_done(&n);
+    leaning_done(&l);
     mem_free(start);
     if (s < 0) gram_auto_done(a);
     return s;

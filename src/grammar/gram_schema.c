@@ -314,10 +314,12 @@ static unsigned type_of(const json *v) {
     return json_int(v, INT64_MIN, INT64_MAX, &n) ? T_INTEGER | T_NUMBER : T_NUMBER;
 }
 
-static bool in_enums(const schema_set *set, const json *v) {
+/* Do the parts other than the one with `known`, which has v, allow it? */
+static bool in_enums(const schema_set *set, const json *known, const json *v) {
     for (uint32_t i = 0; i < set->n; i++) {
         const json *one = json_get(set->part[i].at, "const");
         const json *list = json_get(set->part[i].at, "enum");
+        if (list == known) continue;
         if (one && !same(one, v)) return false;
         const json *m = list ? list->child : v;
         while (m && !same(m, v)) m = m->next;
@@ -327,8 +329,8 @@ static bool in_enums(const schema_set *set, const json *v) {
 }
 
 static void add_constant(schema *s, const schema_set *set, unsigned type, gram_node *all,
-                         const json *v) {
-    if (!(type & type_of(v)) || !in_enums(set, v)) return;
+                         const json *known, const json *v) {
+    if (!(type & type_of(v)) || !in_enums(set, known, v)) return;
     buf text = BUF_INIT;
     json_write(&text, v);
     if (text.failed) s->t->failed = true;
@@ -348,9 +350,9 @@ static gram_node *constants(schema *s, const schema_set *set, const json *one, c
                            json_kind_name(list->kind));
     gram_node *all = gram_new(s->t, GRAM_ALT);
     const unsigned type = types_of(s, set);
-    if (one) add_constant(s, set, type, all, one);
+    if (one) add_constant(s, set, type, all, one, one);
     for (const json *m = one ? NULL : list->child; m && !s->t->failed; m = m->next)
-        add_constant(s, set, type, all, m);
+        add_constant(s, set, type, all, list, m);
     return all->child ? all : gram_new(s->t, GRAM_NEVER);
 }
 
