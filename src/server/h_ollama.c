@@ -14,6 +14,7 @@
 #include "server/ask.h"
 #include "server/dialog.h"
 #include "server/reply.h"
+#include "server/shapes.h"
 
 static void fail(conn *c, const fields *f) {
     c->srv->metrics.failed++;
@@ -166,10 +167,7 @@ static void read_options(fields *f, server *s, rz_params *p) {
     ask_lists(&o, s, p);
     if (o.status) fields_fail(f, o.status, "options: %s", o.text);
     if (!s->tokenizer) fields_fail(f, 501, "this model has no tokenizer");
-    const json *format = json_get(f->root, "format");
-    const bool free_form = !format || format->kind == JSON_NULL ||
-                           (format->kind == JSON_STRING && format->text.len == 0);
-    if (!free_form) fields_fail(f, 400, "field `format` is not supported");
+    if (!f->status) shapes_format(f, s, json_get(f->root, "format"), p);
     const json *images = fields_find(f, "images", JSON_ARRAY);
     if (images && images->n) fields_fail(f, 400, "field `images`: this model reads text alone");
 }

@@ -94,6 +94,15 @@ static const rz_grammar *by_format(fields *f, server *s, const json *format) {
     return NULL;
 }
 
+void shapes_format(fields *f, server *s, const json *format, rz_params *p) {
+    if (!format || format->kind == JSON_NULL || f->status) return;
+    if (format->kind == JSON_OBJECT) p->grammar = by_schema(f, s, format);
+    else if (format->kind == JSON_STRING && str_is(format->text, "json"))
+        p->grammar = find(f, s, RZ_GRAMMAR_JSON, STR_LIT(""));
+    else if (format->kind != JSON_STRING || format->text.len)
+        fields_fail(f, 400, "field `format` must be \"json\" or a JSON schema");
+}
+
 void shapes_read(fields *f, server *s, rz_params *p) {
     const json *format = fields_find(f, "response_format", JSON_OBJECT);
     const str rules = fields_text(f, "grammar", STR_LIT("")); /* "" is llama-server's for none */

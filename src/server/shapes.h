@@ -9,6 +9,8 @@
  * which is the server's until the next request comes. 400 for what is no grammar, with its
  * place. */
 void shapes_read(fields *f, server *s, rz_params *p);
+/* Ollama's `format`: "json" or a schema; NULL, null and "" are none. */
+void shapes_format(fields *f, server *s, const json *format, rz_params *p);
 void shapes_done(server *s);
 
 #endif

@@ -36,4 +36,8 @@ try {
 } catch (e) {
     check("a wrong option is refused in words", e.status_code === 400 && e.message.includes("temperature"), e.message);
 }
+const shape = { type: "object", properties: { sunny: { type: "boolean" } }, required: ["sunny"] };
+const shaped = await client.generate({ model: "default", prompt: "The weather, as JSON:", format: shape });
+check("format holds the answer to a schema", typeof JSON.parse(shaped.response).sunny === "boolean" && shaped.done_reason === "stop", shaped);
+
 done();
