@@ -479,9 +479,14 @@ typedef struct rz_server_options {
     int header_timeout_ms;  /* a request head must be complete within; 0 = 10 s          */
     int idle_timeout_ms;    /* keep-alive connections close after; 0 = 75 s              */
     int drain_timeout_ms;   /* running requests may finish after stop; 0 = 30 s          */
+    /* One of these must come with every request but /health and /ready, as "Authorization: Bearer
+     * KEY" or "X-Api-Key: KEY". None: whoever reaches the port may ask. Copied. */
+    const char *const *api_keys;
+    size_t n_api_keys;
+    const char *cors_origin; /* pages from there may ask: "*" = from anywhere; NULL = none   */
 } rz_server_options;
 #define RZ_SERVER_INIT \
-    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0 }
+    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, 0, NULL }
 
 /* Binds and listens at once; answers from rz_server_run on. The engine must outlive the server. */
 RZ_API rz_status rz_server_new(rz_server **out, rz_engine *engine, const rz_server_options *opt,

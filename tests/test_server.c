@@ -756,9 +756,105 @@ static void test_bad_options_are_refused(void) {
     stop_server(&r);
 }
 
+static void check_key(const running *r, const char *path, const char *header, int code,
+                      const char *part) {
+    buf b = BUF_INIT;
+    char text[256];
+    snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\n%sConnection: close\r\n\r\n", path,
+             header);
+    const char *reply = ask(r, &b, text);
+    CHECK_MSG(status_of(reply) == code && strstr(reply, part), "%s %s: %s", path, header, reply);
+    buf_free(&b);
+}
+
+static void test_keys_are_asked_for(void) {
+    static const char *const keys[] = {"first", "second-key"};
+    rz_server_options o = RZ_SERVER_INIT;
+    running r;
+    o.api_keys = keys;
+    o.n_api_keys = 2;
+    if (!make_server(&r, &o)) return;
+    start_server(&r);
+    check_key(&r, "/models", "", 401, "WWW-Authenticate: Bearer\r\n");
+    check_key(&r, "/models", "", 401, "{\"error\":\"a valid API key is needed\"}");
+    check_key(&r, "/v1/models", "", 401, "\"code\":\"invalid_api_key\"}}");
+    check_key(&r, "/v1/messages", "", 401, "\"type\":\"authentication_error\"");
+    check_key(&r, "/nothing", "", 401, "");
+    static const char *const wrong[] = {"firs", "first ",     "firstt",     "First",
+                                        "x",    "second-kez", "firstfirst", "Bearer first"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char header[64];
+        snprintf(header, sizeof header, "Authorization: Bearer %s\r\n", wrong[i]);
+        check_key(&r, "/models", header, i == 1 ? 200 : 401, ""); /* space around it is none */
+    }
+    check_key(&r, "/models", "Authorization: Basic first\r\n", 401, "");
+    check_key(&r, "/models", "X-Api-Key: \r\n", 401, "");
+    check_key(&r, "/models", "Authorization: Bearer first\r\n", 200, "\"models\":");
+    check_key(&r, "/v1/models", "authorization: bearer second-key\r\n", 200, "\"data\":");
+    check_key(&r, "/models", "X-Api-Key: second-key\r\n", 200, "\"models\":");
+    check_key(&r, "/health", "", 200, "healthy");
+    stop_server(&r);
+}
+
+static void test_wrong_keys_and_origins_are_refused(void) {
+    static const char *const bad[] = {"", "two words", "line\n", "\xc3\xa4"};
+    running r;
+    rz_server *s = NULL;
+    rz_error e;
+    if (!make_server(&r, NULL)) return;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        rz_server_options o = RZ_SERVER_INIT;
+        o.port = -1;
+        o.api_keys = &bad[i];
+        o.n_api_keys = 1;
+        CHECK(rz_server_new(&s, r.engine, &o, &e) == RZ_EINVAL && strstr(e.text, "API key 1"));
+        o.n_api_keys = 0;
+        o.cors_origin = bad[i];
+        CHECK(rz_server_new(&s, r.engine, &o, &e) == RZ_EINVAL && strstr(e.text, "CORS"));
+    }
+    start_server(&r);
+    stop_server(&r);
+}
+
+static void test_pages_from_elsewhere_need_leave(void) {
+    static const char preflight[] =
+        "OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: h\r\nOrigin: http://a\r\n"
+        "Access-Control-Request-Headers: authorization,x-own\r\nConnection: "
+        "close\r\n\r\n";
+    static const char *const keys[] = {"k"};
+    rz_server_options o = RZ_SERVER_INIT;
+    running r;
+    buf b = BUF_INIT;
+    if (!make_server(&r, NULL)) return;
+    start_server(&r);
+    CHECK(!strstr(ask(&r, &b, preflight), "Access-Control"));
+    CHECK(!strstr(ask_get(&r, &b, "/health"), "Access-Control"));
+    stop_server(&r);
+    o.cors_origin = "http://a";
+    o.api_keys = keys;
+    o.n_api_keys = 1;
+    if (!make_server(&r, &o)) return;
+    start_server(&r);
+    const char *reply = ask(&r, &b, preflight);
+    CHECK_MSG(status_of(reply) == 204 &&
+                  strstr(reply, "Access-Control-Allow-Origin: http://a\r\n") &&
+                  strstr(reply, "Access-Control-Allow-Headers: authorization,x-own\r\n") &&
+                  strstr(reply, "Access-Control-Allow-Methods: GET, POST"),
+              "%s", reply);
+    CHECK(strstr(ask_get(&r, &b, "/health"), "Access-Control-Allow-Origin: http://a\r\n"));
+    CHECK(
+        strstr(ask_get(&r, &b, "/models"), "401 Unauthorized\r\n")); /* readable by the page too */
+    CHECK(strstr(buf_cstr(&b), "Access-Control-Allow-Origin: http://a\r\n"));
+    stop_server(&r);
+    buf_free(&b);
+}
+
 void suite_server(void) {
     RUN(test_every_route_answers);
     RUN(test_wrong_requests_get_a_clear_error);
+    RUN(test_keys_are_asked_for);
+    RUN(test_wrong_keys_and_origins_are_refused);
+    RUN(test_pages_from_elsewhere_need_leave);
     RUN(test_protocol_errors);
     RUN(test_pipelined_requests_are_answered_in_order);
     RUN(test_expect_continue);

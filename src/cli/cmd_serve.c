@@ -5,16 +5,21 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "cli/model_arg.h"
 #include "cli/show.h"
 #include "cli/stop.h"
 
+enum { MAX_KEY_FILE = 1 << 20 };
+
 typedef struct serve_args {
     model_arg model;
     compute_arg compute;
-    const char *host, *model_id, *prefix_cache;
+    const char *host, *model_id, *prefix_cache, *key_file, *cors;
+    arg_list keys;
     int port;
     size_t kv_bytes, batch_tokens, parallel, queue;
     size_t max_body, max_connections;
@@ -37,6 +42,16 @@ static const arg_option address_options[] = {
      .min = 0, .max = 65535, .value = "N", .fallback = "8080", .help = "0 = any free one"},
     {.name = "model-id", .kind = ARG_TEXT, .at = offsetof(serve_args, model_id), .value = "NAME",
      .fallback = "default", .help = "what /models calls the model"},
+    {.name = NULL}};
+
+static const arg_option access_options[] = {
+    {.name = "api-key", .kind = ARG_LIST, .at = offsetof(serve_args, keys), .value = "KEY",
+     .help = "requests must bring it; may be given several times. Others on this machine see it: "
+             "--api-key-file or REALIZAR_API_KEY is better"},
+    {.name = "api-key-file", .kind = ARG_TEXT, .at = offsetof(serve_args, key_file),
+     .value = "FILE", .help = "keys, one a line; # begins a comment"},
+    {.name = "cors", .kind = ARG_TEXT, .at = offsetof(serve_args, cors), .value = "ORIGIN",
+     .help = "pages from this origin may ask; \"*\" = from anywhere"},
     {.name = NULL}};
 
 static const arg_option room_options[] = {
@@ -65,6 +80,7 @@ static const arg_option time_options[] = {
 static const arg_group groups[] = {
     {"Model", model_arg_options, offsetof(serve_args, model)},
     {"Address", address_options, 0},
+    {"Access", access_options, 0},
     {"Room", room_options, 0},
     {"Timeouts", time_options, 0},
     {"Computing", compute_arg_options, offsetof(serve_args, compute)},
@@ -83,7 +99,8 @@ static bool is_loopback(const char *host) {
 }
 
 /* Two lines: where, and a command to try. The model's own name is escaped: it is from a file. */
-static void announce(const serve_args *a, const rz_server *server, const rz_model *m) {
+static void announce(const serve_args *a, const rz_server *server, const rz_model *m,
+                     bool keyless) {
     char name[128];
     buf what = BUF_INIT;
     const bool any = strcmp(a->host, "0.0.0.0") == 0 || strcmp(a->host, "::") == 0;
@@ -97,11 +114,44 @@ static void announce(const serve_args *a, const rz_server *server, const rz_mode
     fprintf(stderr, "try: curl http://%s%s%s:%d/generate -H 'Content-Type: application/json' ",
             open, host, close, port);
     fprintf(stderr, "-d '{\"prompt\": \"Once upon a time\", \"max_tokens\": 40}'\n");
-    if (!is_loopback(a->host))
+    if (keyless && !is_loopback(a->host))
         fprintf(stderr,
                 "warning: listening on %s: whoever can reach this machine can use the model\n",
                 a->host);
     buf_free(&what);
+}
+
+/* Every key there is: from the options, the environment and the file. */
+typedef struct key_set {
+    char *text; /* of the file */
+    const char **list;
+    size_t n;
+} key_set;
+
+static status read_keys(const serve_args *a, key_set *k, err *e) {
+    const char *env = getenv("REALIZAR_API_KEY");
+    size_t len = 0, lines = 1;
+    if (a->key_file) TRY(os_read_file(a->key_file, MAX_KEY_FILE, &k->text, &len, e));
+    for (size_t i = 0; i < len; i++) lines += k->text[i] == '\n';
+    k->list = mem_array_zero(a->keys.n + lines + 1, sizeof *k->list);
+    if (!k->list) return err_set(e, RZ_ENOMEM, "out of memory");
+    for (size_t i = 0; i < a->keys.n; i++) k->list[k->n++] = a->keys.item[i];
+    if (env && env[0]) k->list[k->n++] = env;
+    const size_t before = k->n;
+    for (str rest = {k->text, len}; rest.p;) {
+        const str key = str_trim(str_split(&rest, '\n'));
+        if (!key.len || key.p[0] == '#') continue;
+        k->text[key.p - k->text + (ptrdiff_t)key.len] = 0; /* the line's end, or the text's */
+        k->list[k->n++] = key.p;
+    }
+    if (a->key_file && k->n == before)
+        return err_set(e, RZ_EINVAL, "%s: there is no key in it", a->key_file);
+    return RZ_OK;
+}
+
+static void free_keys(key_set *k) {
+    mem_free(k->text);
+    mem_free(k->list);
 }
 
 static int milliseconds(float seconds) { return (int)((double)seconds * 1000 + 0.5); }
@@ -117,8 +167,8 @@ static status read_prefix_cache(const char *text, size_t *bytes, err *e) {
     return RZ_OK;
 }
 
-static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, rz_engine **engine,
-                    rz_server **server, err *e) {
+static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, const key_set *k,
+                    rz_engine **engine, rz_server **server, err *e) {
     rz_engine_options eo = RZ_ENGINE_INIT;
     eo.context = a->compute.ctx;
     eo.kv = (rz_kv)a->compute.kv;
@@ -137,6 +187,9 @@ static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, rz_en
     so.header_timeout_ms = milliseconds(a->header_timeout);
     so.idle_timeout_ms = milliseconds(a->idle_timeout);
     so.drain_timeout_ms = milliseconds(a->drain_timeout);
+    so.api_keys = k->list;
+    so.n_api_keys = k->n;
+    so.cors_origin = a->cors;
     return rz_server_new(server, *engine, &so, e);
 }
 
@@ -153,6 +206,7 @@ static int serve(const cmd_call *c) {
     rz_model *m = NULL;
     rz_engine *engine = NULL;
     rz_server *server = NULL;
+    key_set keys = {0};
     size_t used, prefix_bytes;
     err e = {0};
     if (read_prefix_cache(a->prefix_cache, &prefix_bytes, &e) < 0)
@@ -170,10 +224,11 @@ static int serve(const cmd_call *c) {
     signal(SIGPIPE, SIG_IGN); /* a log nobody reads any more must not end the server */
     stop_listen(
         2, stop_server); /* also while loading: as process 1 of a container there is no default */
-    status s = model_arg_open(&a->model, &a->compute, &m, &e);
-    if (s >= 0) s = start(a, prefix_bytes, m, &engine, &server, &e);
+    status s = read_keys(a, &keys, &e);
+    if (s >= 0) s = model_arg_open(&a->model, &a->compute, &m, &e);
+    if (s >= 0) s = start(a, prefix_bytes, m, &keys, &engine, &server, &e);
     if (s >= 0) {
-        announce(a, server, m);
+        announce(a, server, m, keys.n == 0);
         s = serve_until_stopped(server, &e);
     }
     const bool asked = s == RZ_ECANCELED && stop_asked();
@@ -181,13 +236,14 @@ static int serve(const cmd_call *c) {
     rz_server_free(server);
     rz_engine_free(engine);
     rz_model_close(m);
+    free_keys(&keys);
     return code;
 }
 
 const cmd_spec cmd_serve = {
     {"MODEL [OPTION ...]\n--demo [OPTION ...]",
-     "Answers GET /health, /ready, /metrics, /models, /v1/models and POST /tokenize, /detokenize, "
-     "/generate, /stream/generate. SIGTERM or Ctrl-C: no new requests, running answers finish, "
+     "Answers realizar's own routes and those of OpenAI's, Anthropic's and Ollama's clients; the "
+     "book lists them. SIGTERM or Ctrl-C: no new requests, running answers finish, "
      "exit 0; a second one cuts them off.",
      "serve --demo\nserve model.gguf --port 8000 --parallel 16\n"
      "serve model.gguf --host 0.0.0.0 --kv-bytes 2G --kv-type f16",

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "server/access.h"
 #include "server/job.h"
 #include "server/reply.h"
 #include "server/router.h"
@@ -210,6 +211,7 @@ static void take_head(conn *c, const char *base) {
     const http_request *r = &c->req;
     begin_reply(c, base);
     c->route = router_find(r->method, http_at(base, r->path), &c->verdict);
+    if (!access_granted(c->srv, r, base)) c->verdict = 401;
     const bool wants_body =
         r->method == HTTP_POST || r->method == HTTP_PUT || r->method == HTTP_PATCH;
     if (!c->verdict && wants_body && !r->chunked && !r->has_length) c->verdict = 411;

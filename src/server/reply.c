@@ -17,6 +17,7 @@ static const struct {
     {200, "OK"},
     {204, "No Content"},
     {400, "Bad Request"},
+    {401, "Unauthorized"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
@@ -68,6 +69,11 @@ static void head(conn *c, int code, const char *type, int64_t length, const char
     if (!c->keep) buf_str(o, STR_LIT("\r\nConnection: close"));
     else if (c->old) buf_str(o, STR_LIT("\r\nConnection: keep-alive"));
     buf_str(o, STR_LIT("\r\n"));
+    if (c->srv->cors) {
+        buf_str(o, STR_LIT("Access-Control-Allow-Origin: "));
+        buf_text(o, c->srv->cors);
+        buf_str(o, STR_LIT("\r\n"));
+    }
     if (extra) buf_text(o, extra);
     buf_str(o, STR_LIT("\r\n"));
     c->status = code;
@@ -110,20 +116,16 @@ void reply_error(conn *c, int code, const char *fmt, ...) {
     reply_send(c, code, REPLY_JSON, buf_view(b), code == 503 ? "Retry-After: 1\r\n" : NULL);
 }
 
-void reply_allow(conn *c, int code, str path) {
-    char line[160];
-    buf allow = BUF_INIT;
-    router_allow(path, &allow);
-    const char *list = buf_cstr(&allow);
-    snprintf(line, sizeof line, "Allow: %s\r\n", list ? list : "");
-    buf_free(&allow);
-    if (code == 204) {
-        reply_send(c, code, NULL, (str){"", 0}, line);
-        return;
-    }
+void reply_allow(conn *c, int code, str path, const char *more) {
+    buf lines = BUF_INIT;
+    buf_text(&lines, "Allow: ");
+    router_allow(path, &lines);
+    buf_text(&lines, "\r\n");
+    buf_text(&lines, more ? more : "");
     buf *b = reply_body(c->srv);
-    reply_error_json(b, STR_LIT("Method not allowed"));
-    reply_send(c, code, REPLY_JSON, buf_view(b), line);
+    if (code != 204) reply_error_json(b, STR_LIT("Method not allowed"));
+    reply_send(c, code, code == 204 ? NULL : REPLY_JSON, buf_view(b), buf_cstr(&lines));
+    buf_free(&lines);
 }
 
 void reply_begin(conn *c, int code, const char *type, const char *extra) {

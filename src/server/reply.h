@@ -13,8 +13,8 @@ void reply_send(conn *c, int code, const char *type, str body, const char *extra
 void reply_json(conn *c, const buf *body);
 /* {"error":"..."} with the headers that go with the status (Retry-After). */
 void reply_error(conn *c, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* 405, or 204 for OPTIONS, with the methods `path` has. */
-void reply_allow(conn *c, int code, str path);
+/* 405, or 204 for OPTIONS, with the methods `path` has and more header lines (NULL: none). */
+void reply_allow(conn *c, int code, str path, const char *more);
 
 /* A reply in pieces, whose length is not known: chunks, or up to the end of the connection for
  * HTTP/1.0. Between begin and end anything may be appended between part calls. */

@@ -1,6 +1,7 @@
 /* router.c - see router.h. A dozen rows compared by length first are as fast as a hash. */
 #include "server/router.h"
 
+#include "server/access.h"
 #include "server/reply.h"
 
 static const route routes[] = {
@@ -44,15 +45,25 @@ void router_allow(str path, buf *out) {
     buf_str(out, STR_LIT("OPTIONS"));
 }
 
+static void allow(conn *c, const char *base, str path) {
+    buf more = BUF_INIT;
+    if (c->verdict == 204) access_preflight(c->srv, &c->req, base, &more);
+    reply_allow(c, c->verdict, path, buf_cstr(&more));
+    buf_free(&more);
+}
+
 void router_answer(conn *c, const char *base, str body) {
     const http_request *r = &c->req;
     const str path = http_at(base, r->path);
     switch (c->verdict) {
         case 0:
             break;
+        case 401:
+            access_refuse(c, path);
+            return;
         case 204:
         case 405:
-            reply_allow(c, c->verdict, path);
+            allow(c, base, path);
             return;
         case 404:
             reply_error(c, 404, "Not found: %.*s", STR_FMT(path));

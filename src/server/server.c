@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "server/access.h"
 #include "server/conn.h"
 #include "server/http.h"
 #include "server/job.h"
@@ -290,6 +291,7 @@ static status fill(server *s, rz_engine *engine, const rz_server_options *o, err
         s->arena.limit = s->lim.body_bytes * TREE_PER_BYTE + KEEP_SCRATCH;
     s->began_ns = os_now_ns();
     s->began_unix_ms = os_unix_ms();
+    TRY(access_init(s, o, e));
     TRY(loop_new(&s->loop, e));
     TRY(outbox_init(s, e));
     s->stop_fd.source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -369,6 +371,7 @@ void rz_server_free(rz_server *s) {
     mem_free(s->ids);
     mem_free(s->in);
     mem_free(s->model_id);
+    access_done(s);
     mem_free(s);
 }
 

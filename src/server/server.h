@@ -39,6 +39,9 @@ struct rz_server {
     const rz_model *model;
     const rz_tokenizer *tokenizer; /* NULL: the model has none */
     char *model_id;
+    char **key; /* [n_key] */
+    size_t n_key;
+    char *cors; /* origin whose pages may ask, or NULL */
     limits lim;
     loop *loop;
     server_source listener, stop_fd;

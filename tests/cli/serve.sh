@@ -38,6 +38,27 @@ end() {
     pid=
 }
 
+# ---- Keys
+
+printf '# for the tests\n\nfrom-file \r\nlast' >"$work/keys"
+: >"$work/empty"
+refused "an empty file of keys" 1 "$work/empty: there is no key in it" \
+    serve --demo --port 0 --api-key-file "$work/empty"
+refused "no file of keys" 1 "$work/nothing" serve --demo --port 0 --api-key-file "$work/nothing"
+REALIZAR_API_KEY=from-env start --api-key given --api-key-file "$work/keys"
+try health "$url"
+is "health needs no key" $rc 0
+if command -v curl >/dev/null 2>&1; then
+    for key in given from-env from-file last; do
+        is "the key $key" "$(curl -s -o "$work/body" -w '%{http_code}' -H "X-Api-Key: $key" \
+            "$url/models")" 200
+    done
+    is "no key" "$(curl -s -o "$work/body" -w '%{http_code}' "$url/models")" 401
+else
+    skip "curl is not installed"
+fi
+end TERM
+
 start --model-id tale
 has "where it listens" "$(head -n 1 "$work/log")" "at http://127.0.0.1:"
 has "what it serves" "$(head -n 1 "$work/log")" "(llama, "
