@@ -276,7 +276,7 @@ static void test_ollama_requests_are_answered(void) {
         {"/api/chat", ASK "\"options\":{\"temperature\":\"hot\"}}", 400,
          "{\"error\":\"options: field `temperature`"},
         {"/api/chat", ASK "\"options\":7}", 400, "{\"error\":\"field `options` must be an object"},
-        {"/api/chat", ASK "\"format\":\"json\"}", 400, "{\"error\":\"field `format`"},
+        {"/api/chat", ASK "\"format\":\"yaml\"}", 400, "{\"error\":\"field `format`"},
         {"/api/generate", "{\"prompt\":\"a\",\"suffix\":\"b\"}", 400,
          "{\"error\":\"field `suffix`"},
         {"/api/generate", "{\"prompt\":\"a\",\"images\":[\"x\"]}", 400,

@@ -226,8 +226,9 @@ static gram_node *counted(schema *s, gram_node *extra, uint32_t min, uint32_t ma
 gram_node *schema_object(schema *s, const schema_set *set) {
     gram_tree *t = s->t;
     uint32_t min = 0, max = GRAM_INFINITE, n = 0;
-    const bool some = schema_count(s, set, "minProperties", true, &min) |
-                      schema_count(s, set, "maxProperties", false, &max);
+    const bool least = schema_count(s, set, "minProperties", true, &min);
+    const bool most = schema_count(s, set, "maxProperties", false, &max);
+    const bool some = least || most;
     props all = {arena_alloc(&s->mem, MAX_MEMBERS * sizeof *all.p), 0};
     if (!all.p) t->failed = true;
     if (t->failed || s->failed != RZ_OK) return &t->none;
@@ -356,8 +357,9 @@ static gram_node *by_pattern(schema *s, str pattern, bool anywhere, gram_spell *
 gram_node *schema_string(schema *s, const schema_set *set) {
     gram_tree *t = s->t;
     uint32_t min = 0, max = GRAM_INFINITE;
-    const bool counted = schema_count(s, set, "minLength", true, &min) |
-                         schema_count(s, set, "maxLength", false, &max);
+    const bool least = schema_count(s, set, "minLength", true, &min);
+    const bool most = schema_count(s, set, "maxLength", false, &max);
+    const bool counted = least || most;
     const json *pattern = schema_find(set, "pattern"), *format = schema_find(set, "format");
     if (s->failed != RZ_OK) return &t->none;
     uint32_t patterns = 0;

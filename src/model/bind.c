@@ -400,8 +400,8 @@ static status bind_one_expert(binder *b, const tensor_slot *s, const char *name,
 static void join_mx(uint8_t *out, const uint8_t *pairs, uint8_t scale) {
     *out++ = scale;
     for (uint32_t i = 0; i < 16; i++) {
-        const uint32_t low = pairs[i / 2] >> (i % 2 * 4), high = pairs[8 + i / 2] >> (i % 2 * 4);
-        out[i] = (uint8_t)((low & 15) | (high & 15) << 4);
+        const uint32_t low = pairs[i / 2], high = pairs[8 + i / 2], shift = i % 2 * 4;
+        out[i] = (uint8_t)((low >> shift & 15) | (high >> shift & 15) << 4);
     }
 }
 

@@ -219,7 +219,7 @@ static re_node *wrap(re_parser *p, re_kind kind, re_node *child, uint32_t a) {
 }
 
 static re_node *parse_capture(re_parser *p, size_t open, str name) {
-    uint32_t number;
+    uint32_t number = 0;
     if (!new_group(p, open, name, &number)) return NULL;
     return wrap(p, RE_N_GROUP, group_body(p, open), number);
 }

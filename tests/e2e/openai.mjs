@@ -84,9 +84,10 @@ for (const seed of [1, 2, 3]) {
         person.age >= 1 && person.age <= 99 && person.pets.length >= 1 && person.pets.length <= 3 &&
         person.pets.every(p => p === "cat" || p === "dog"), shaped.choices[0]);
 }
-const object = await client.chat.completions.create({ model: "default", messages, max_tokens: 3, response_format: { type: "json_object" } });
+const object = await client.chat.completions.create({ model: "default", messages, max_tokens: 3,
+    response_format: { type: "json_schema", json_schema: { name: "long", schema: { type: "string", minLength: 100 } } } });
 check("what max_tokens cuts says so", object.choices[0].finish_reason === "length" &&
-    object.choices[0].message.content.startsWith("{"), object.choices[0]);
+    object.choices[0].message.content.startsWith('"'), object.choices[0]);
 
 for (const [what, run] of [
     ["an empty conversation", () => client.chat.completions.create({ model: "default", messages: [] })],
