@@ -361,6 +361,50 @@ static void test_anthropic_requests_are_answered(void) {
     stop_server(&r);
 }
 
+/* ---- Responses, and llama-server's introspection ---- */
+
+#define INPUT "{\"input\":\"Hi\""
+#define FLAT ",\"tools\":[{\"type\":\"function\",\"name\":\"weather\",\"parameters\":{}}]"
+
+static void test_responses_are_given(void) {
+    static const exchange list[] = {
+        {"/props", NULL, 200, "\"default_generation_settings\":{\"n_ctx\":4096,"},
+        {"/slots", NULL, 200, "[]"},
+        {"/v1/responses", INPUT "}", 200, "\"object\":\"response\",\"created_at\":"},
+        {"/v1/responses", INPUT "}", 200, "\"text\":\"Let me see.\\n\\n<tool_call>"},
+        {"/v1/responses", INPUT ",\"max_output_tokens\":1}", 200,
+         "\"status\":\"incomplete\",\"error\":null,\"incomplete_details\":{\"reason\":"},
+        {"/v1/responses", INPUT FLAT "}", 200,
+         "\"text\":\"Let me see.\"}]},{\"type\":\"function_call\""},
+        {"/v1/responses", INPUT FLAT "}", 200,
+         "\"name\":\"weather\",\"arguments\":\"{\\\"city\\\":\\\"Paris\\\"}\",\"status\":"
+         "\"completed\"}]"},
+        {"/v1/responses", INPUT FLAT ",\"stream\":true}", 200,
+         "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,"},
+        {"/v1/responses", INPUT FLAT ",\"stream\":true}", 200, "\"delta\":\"Let me see.\"}"},
+        {"/v1/responses", INPUT FLAT ",\"stream\":true}", 200,
+         "\"type\":\"response.function_call_arguments.done\",\"sequence_number\":10,\"output_"
+         "index\":1,"},
+        {"/v1/responses", INPUT FLAT ",\"stream\":true}", 200, "event: response.completed\n"},
+        {"/v1/responses",
+         "{\"instructions\":\"Be brief.\",\"input\":[{\"role\":\"user\",\"content\":[{\"type\":"
+         "\"input_text\",\"text\":\"Hi\"}]},{\"type\":\"function_call\",\"call_id\":\"a\",\"name\":"
+         "\"clock\",\"arguments\":\"{}\"},{\"type\":\"function_call_output\",\"call_id\":\"a\","
+         "\"output\":\"12\"}]}",
+         200, "\"status\":\"completed\""},
+        {"/v1/responses", "{}", 400, "{\"error\":{\"message\":\"field `input` must be"},
+        {"/v1/responses", "{\"input\":[{\"type\":\"x\"}]}", 400, "items of type \\\"x\\\""},
+        {"/v1/responses", INPUT ",\"previous_response_id\":\"x\"}", 400, "responses are not kept"},
+        {"/v1/responses", INPUT ",\"tools\":[{\"type\":\"web_search\"}]}", 400,
+         "field `tools`: only"},
+        {"/v1/responses", INPUT ",\"max_output_tokens\":0}", 400, "must be from 1"},
+    };
+    running r;
+    if (!serve_parrot(&r, hermes, calling, sizeof calling / sizeof *calling)) return;
+    check_exchanges(&r, list, sizeof list / sizeof *list);
+    stop_server(&r);
+}
+
 void suite_dialects(void) {
     RUN(test_openai_requests_are_answered);
     RUN(test_openai_errors_have_their_shape);
@@ -370,4 +414,5 @@ void suite_dialects(void) {
     RUN(test_templates_without_tools_are_told_of_them);
     RUN(test_ollama_requests_are_answered);
     RUN(test_anthropic_requests_are_answered);
+    RUN(test_responses_are_given);
 }

@@ -116,7 +116,7 @@ int ask_trouble(const job *j, const gen *g, const char **text) {
         *text = "the server is shutting down";
         return 503;
     }
-    const bool lost = g->ids.failed || g->text.failed || g->scored.failed;
+    const bool lost = g->ids.failed || g->text.failed || g->items.failed || g->scored.failed;
     return g->why == RZ_FINISH_CANCEL || lost ? 500 : 0;
 }
 

@@ -104,6 +104,7 @@ static void job_free(job *j) {
         buf_free(&g->ids);
         buf_free(&g->text);
         buf_free(&g->scored);
+        buf_free(&g->items);
         buf_free(&g->score);
         buf_free(&g->taken);
         buf_free(&g->news);

@@ -30,6 +30,7 @@ struct gen {
     uint32_t n_token; /* generated                 */
     buf scored;       /* with job.scores: so many rz_score for each token, missing ones of id -1 */
     buf score;        /* the same of the next token, before it has come */
+    buf items;        /* what a stream has to repeat at its end */
     uint32_t told;    /* tokens whose scores a stream has sent          */
     toolcall *tools;  /* reads calls out of the text; NULL: none may be made       */
     size_t told_len;  /* the length of their text, in characters        */
@@ -55,6 +56,7 @@ typedef struct openai_reply {
     bool chat, usage, echo;
     bool single;      /* only the first call of a tool counts                        */
     bool open;        /* a block of a stream has begun and not ended (Anthropic)     */
+    uint32_t n_event; /* events sent (Responses)                                     */
     uint32_t n_block; /* blocks that have ended                                      */
 } openai_reply;
 

@@ -17,6 +17,9 @@
     X(POST, "/v1/completions", completions_post)         \
     X(POST, "/v1/chat/completions", chat_post)           \
     X(POST, "/apply-template", apply_template_post)      \
+    X(POST, "/v1/responses", responses_post)             \
+    X(GET, "/props", props_get)                          \
+    X(GET, "/slots", slots_get)                          \
     X(POST, "/v1/messages", messages_post)               \
     X(POST, "/v1/messages/count_tokens", messages_count) \
     X(POST, "/api/generate", ollama_generate)            \

@@ -35,4 +35,15 @@ const runner = client.chat.completions.runTools({
 }, { maxChatCompletions: 1 });
 await runner.done().catch(() => {});
 check("the client's own runner calls the function", log[0] === "Paris", log);
+
+const flat = { model: "default", input: "How is the weather?", tools: tools.map(f => ({ type: "function", strict: null, ...f })) };
+const calls = output => output.filter(o => o.type === "function_call").map(o => o.name + o.arguments).join();
+const response = await client.responses.create(flat);
+check("a response with text and calls", response.output_text === "Let me see." && response.status === "completed" &&
+    calls(response.output) === 'weather{"city":"Paris"},clock{}', response);
+const pieces = client.responses.stream(flat);
+let heard = "";
+pieces.on("response.output_text.delta", e => heard += e.delta);
+const put = await pieces.finalResponse();
+check("the same as a stream", heard === "Let me see." && calls(put.output) === calls(response.output), put);
 done();
