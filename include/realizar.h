@@ -319,11 +319,12 @@ typedef struct rz_params {
      * ends only where the grammar does. It is cut short by max_tokens, stop strings, a full
      * context. */
     const rz_grammar *grammar;
+    int timeout_ms; /* then RZ_FINISH_ERROR with RZ_ECANCELED, waiting included; 0 = never */
 } rz_params;
 #define RZ_PARAMS_INIT                                                                          \
     {                                                                                           \
         sizeof(rz_params), 0, 0.0f, 0, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0, 0, 0, NULL, 0, NULL, 0, \
-            NULL, NULL, 0, NULL                                                                 \
+            NULL, NULL, 0, NULL, 0                                                              \
     }
 
 typedef enum rz_finish {
@@ -479,6 +480,7 @@ typedef struct rz_server_options {
     int header_timeout_ms;  /* a request head must be complete within; 0 = 10 s          */
     int idle_timeout_ms;    /* keep-alive connections close after; 0 = 75 s              */
     int drain_timeout_ms;   /* running requests may finish after stop; 0 = 30 s          */
+    int request_timeout_ms; /* an answer must be complete within; 0 = no limit           */
     /* One of these must come with every request but /health and /ready, as "Authorization: Bearer
      * KEY" or "X-Api-Key: KEY". None: whoever reaches the port may ask. Copied. */
     const char *const *api_keys;
@@ -486,7 +488,7 @@ typedef struct rz_server_options {
     const char *cors_origin; /* pages from there may ask: "*" = from anywhere; NULL = none   */
 } rz_server_options;
 #define RZ_SERVER_INIT \
-    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0, NULL, 0, NULL }
+    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, NULL }
 
 /* Binds and listens at once; answers from rz_server_run on. The engine must outlive the server. */
 RZ_API rz_status rz_server_new(rz_server **out, rz_engine *engine, const rz_server_options *opt,

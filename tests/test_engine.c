@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -21,6 +22,7 @@ typedef struct answer {
     rz_finish why;
     rz_usage use;
     rz_error error;
+    bool slow;           /* the reader takes 3 ms for each token */
     size_t cancel_after; /* stop from the callback after this many tokens; 0 = never */
     uint64_t allocs_early, allocs_late; /* of the engine thread, at tokens 5 and 60 */
 } answer;
@@ -30,6 +32,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 static int on_token(void *ud, rz_token id, const char *text, size_t len) {
     answer *a = ud;
+    if (a->slow) usleep(3000);
     if (a->n == 5) a->allocs_early = mem_count();
     if (a->n == 60) a->allocs_late = mem_count();
     if (id >= 0 && a->n < MAX_IDS) a->id[a->n++] = id;
@@ -327,6 +330,48 @@ static void test_a_paused_reader_stops_nobody(void) {
     rz_model_close(m);
 }
 
+/* Running, held by its reader, or waiting for a place: its time ends all the same. */
+static void test_a_request_ends_when_its_time_is_over(void) {
+    rz_model *m = open_demo(1);
+    REQUIRE(m);
+    rz_engine *g;
+    rz_engine_options opt = RZ_ENGINE_INIT;
+    opt.max_requests = 1;
+    REQUIRE(rz_engine_new(&g, m, &opt, NULL) == RZ_OK);
+    static answer late[3], patient;
+    memset(late, 0, sizeof late);
+    memset(&patient, 0, sizeof patient);
+    rz_params p = params_of(0); /* 60 tokens */
+    rz_ticket t;
+    rz_error e = {0};
+    for (int i = 0; i < 3; i++) {
+        late[i].slow = true;
+        p.timeout_ms = i == 1 ? 2 : 50;
+        REQUIRE(submit(g, prompts[0], &p, &late[i], &t, &e) == RZ_OK);
+    }
+    rz_engine_pause(g, t, 1);
+    for (int i = 0; i < 3; i++) wait_for(&late[i]);
+    for (int i = 0; i < 3; i++) {
+        CHECK(late[i].why == RZ_FINISH_ERROR && late[i].error.status == RZ_ECANCELED);
+        CHECK(late[i].use.output == late[i].n && late[i].n < 60);
+        buf_free(&late[i].text);
+    }
+    CHECK_STR(late[0].error.text, "the request took longer than 0.05 s");
+    p.timeout_ms = 86400000;
+    REQUIRE(submit(g, prompts[0], &p, &patient, NULL, &e) == RZ_OK);
+    wait_for(&patient);
+    CHECK(patient.why == RZ_FINISH_LENGTH && patient.n == 60);
+    rz_engine_stats stats;
+    rz_engine_stats_get(g, &stats);
+    CHECK(stats.kv_pages_used == 0 && stats.running == 0 && stats.queued == 0);
+    p.timeout_ms = -1;
+    CHECK(submit(g, prompts[0], &p, &patient, NULL, &e) == RZ_EINVAL);
+    CHECK_STR(e.text, "timeout_ms is -1, expected 0 or more");
+    buf_free(&patient.text);
+    rz_engine_free(g);
+    rz_model_close(m);
+}
+
 static void test_stop_strings_end_the_text_before_them(void) {
     rz_model *m = open_demo(1);
     REQUIRE(m);
@@ -532,6 +577,7 @@ void suite_engine(void) {
     RUN(test_free_ends_what_runs);
     RUN(test_full_queue_and_long_prompts_are_refused);
     RUN(test_a_paused_reader_stops_nobody);
+    RUN(test_a_request_ends_when_its_time_is_over);
     RUN(test_stop_strings_end_the_text_before_them);
     RUN(test_context_bounds_the_answer);
     RUN(test_generate_is_one_call);

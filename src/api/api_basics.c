@@ -101,6 +101,8 @@ status api_check_params(const rz_params *p, err *e) {
     TRY(check_range("top_p", p->top_p, 0, 1, e));
     TRY(check_range("min_p", p->min_p, 0, 1, e));
     TRY(check_range("repeat_penalty", p->repeat_penalty, 0, 1e6f, e));
+    if (p->timeout_ms < 0)
+        return err_set(e, RZ_EINVAL, "timeout_ms is %d, expected 0 or more", p->timeout_ms);
     TRY(check_range("presence_penalty", p->presence_penalty, -1e6f, 1e6f, e));
     TRY(check_range("frequency_penalty", p->frequency_penalty, -1e6f, 1e6f, e));
     if (p->top_scores < 0 || p->top_scores > RZ_MAX_SCORES)

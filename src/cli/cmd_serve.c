@@ -23,7 +23,7 @@ typedef struct serve_args {
     int port;
     size_t kv_bytes, batch_tokens, parallel, queue;
     size_t max_body, max_connections;
-    float header_timeout, idle_timeout, drain_timeout; /* seconds */
+    float header_timeout, idle_timeout, drain_timeout, request_timeout; /* seconds */
 } serve_args;
 
 /* clang-format off */
@@ -74,6 +74,9 @@ static const arg_option time_options[] = {
     SECONDS(header_timeout, "header-timeout", "10", "a request's head must arrive within"),
     SECONDS(idle_timeout, "idle-timeout", "75", "idle connections are closed after"),
     SECONDS(drain_timeout, "drain-timeout", "30", "running answers may go on after SIGTERM for"),
+    {.name = "request-timeout", .kind = ARG_FLOAT, .at = offsetof(serve_args, request_timeout),
+     .min = 0, .max = 86400, .value = "SECONDS", .fallback = "0",
+     .help = "an answer must be complete within, waiting included; 0 = no limit"},
     {.name = NULL}};
 /* clang-format on */
 
@@ -187,6 +190,7 @@ static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, const
     so.header_timeout_ms = milliseconds(a->header_timeout);
     so.idle_timeout_ms = milliseconds(a->idle_timeout);
     so.drain_timeout_ms = milliseconds(a->drain_timeout);
+    so.request_timeout_ms = milliseconds(a->request_timeout);
     so.api_keys = k->list;
     so.n_api_keys = k->n;
     so.cors_origin = a->cors;

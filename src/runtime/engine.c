@@ -118,6 +118,29 @@ static void drain_inbox(engine *g) {
         for (size_t i = 0; i < n; i++) take_message(g, &msg[i]);
 }
 
+static bool is_late(seq *q, uint64_t now) {
+    if (q->ended || !q->until_ns || now < q->until_ns) return false;
+    q->ended = true;
+    q->why = RZ_FINISH_ERROR;
+    err_set(&q->error, RZ_ECANCELED, "the request took longer than %g s",
+            q->params.timeout_ms / 1000.0);
+    return true;
+}
+
+/* End the requests whose time is over. Returns the milliseconds until the next one's is, at least
+ * 1, or -1. */
+static int end_late(engine *g) {
+    const uint64_t now = os_now_ns();
+    uint64_t next = UINT64_MAX;
+    for (uint32_t i = 0; i < g->sched.n_running; i++) {
+        seq *q = g->sched.running[i];
+        if (!is_late(q, now) && q->until_ns && q->until_ns < next) next = q->until_ns;
+    }
+    for (seq *q = g->sched.waiting; q; q = q->next)
+        if (!is_late(q, now) && q->until_ns && q->until_ns < next) next = q->until_ns;
+    return next == UINT64_MAX ? -1 : (int)((next - now) / 1000000 + 1);
+}
+
 static bool is_long(const engine *g, const seq *q) {
     return model_is_long(g->m, g->c.context, q->n_token);
 }
@@ -172,10 +195,11 @@ static void sample_step(engine *g) {
     atomic_fetch_add(&g->output_tokens, output);
 }
 
-/* One turn. false: there is nothing to do until a message comes. */
-static bool engine_tick(engine *g) {
+/* One turn. false: there is nothing to do until a message comes or *wait_ms have passed. */
+static bool engine_tick(engine *g, int *wait_ms) {
     err e = {0};
     drain_inbox(g);
+    *wait_ms = end_late(g);
     finish_ended(g, NULL);
     const uint32_t rows = sched_plan(&g->sched);
     publish_stats(g);
@@ -199,8 +223,9 @@ static bool engine_tick(engine *g) {
 
 static void *engine_main(void *arg) {
     engine *g = arg;
+    int wait_ms;
     while (!g->quit)
-        if (!engine_tick(g) && !g->quit) queue_wait(g->inbox, -1);
+        if (!engine_tick(g, &wait_ms) && !g->quit) queue_wait(g->inbox, wait_ms);
     end_all(g, RZ_FINISH_CANCEL);
     finish_ended(g, NULL);
     publish_stats(g);

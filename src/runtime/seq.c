@@ -50,6 +50,7 @@ status seq_new(seq **out, const int32_t *ids, uint32_t n, const rz_params *p, co
     sampler_init(&s->sampler, &s->params);
     if (t) detok_init(&s->detok, t, true);
     s->submitted_ns = os_now_ns();
+    if (p->timeout_ms > 0) s->until_ns = s->submitted_ns + (uint64_t)p->timeout_ms * 1000000;
     *out = s;
     return RZ_OK;
 }

@@ -36,7 +36,8 @@ struct seq {
     rz_finish why;
     err error; /* with RZ_FINISH_ERROR, when it is this request's own */
     uint64_t submitted_ns, admitted_ns, first_token_ns;
-    seq *next; /* in a list of the scheduler */
+    uint64_t until_ns; /* 0: it has all the time */
+    seq *next;         /* in a list of the scheduler */
     /* The plan of the current step. */
     uint32_t n_row, logit_at;
     bool wants_logits;

@@ -72,11 +72,21 @@ static void read_bias(fields *f, server *s, rz_params *p) {
     p->bias = list;
 }
 
+/* `timeout` in seconds: no more than the server allows anybody. */
+static void read_timeout(fields *f, const server *s, rz_params *p) {
+    const double most = 86400.0;
+    const double wanted = fields_number(f, "timeout", 0.001, most, 0.0) * 1000;
+    p->timeout_ms = wanted > 0 ? (int)(wanted + 0.5) : 0;
+    const int bound = (int)s->lim.answer_ms;
+    if (bound && (!p->timeout_ms || p->timeout_ms > bound)) p->timeout_ms = bound;
+}
+
 void ask_lists(fields *f, server *s, rz_params *p) {
     if (f->status) return;
     read_stop(f, s, p);
     read_bias(f, s, p);
     if (!f->status) shapes_read(f, s, p);
+    read_timeout(f, s, p);
     if (s->draining) fields_fail(f, 503, "the server is shutting down");
 }
 
@@ -110,7 +120,7 @@ int ask_trouble(const job *j, const gen *g, const char **text) {
     *text = "out of memory";
     if (g->why == RZ_FINISH_ERROR) {
         if (g->failure) *text = g->failure;
-        return 500;
+        return g->late ? 504 : 500;
     }
     if (g->why == RZ_FINISH_CANCEL && j->canceled) {
         *text = "the server is shutting down";

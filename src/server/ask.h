@@ -9,8 +9,8 @@
 /* repeat_penalty (or repetition_penalty), presence_penalty, frequency_penalty, repeat_last_n,
  * min_p. */
 void ask_penalties(fields *f, rz_params *p);
-/* stop and logit_bias, in the request's arena; the shape of the answer (shapes.h); and 503 while
- * the server is stopping. */
+/* stop and logit_bias, in the request's arena; the shape of the answer (shapes.h); timeout; and
+ * 503 while the server is stopping. */
 void ask_lists(fields *f, server *s, rz_params *p);
 /* Encode the prompt of generation i and see that it fits. */
 void ask_prompt(fields *f, job *j, uint32_t i, str prompt);

@@ -65,6 +65,7 @@ static void on_done(void *ud, rz_finish why, const rz_usage *use, const rz_error
     g->over_why = why;
     if (use) g->over_use = *use;
     g->over_failure = failure;
+    g->over_late = error && error->status == RZ_ECANCELED;
     if (g->news.failed) g->over_why = RZ_FINISH_ERROR;
     post(o, g);
     pthread_mutex_unlock(&o->lock);
@@ -272,6 +273,7 @@ static gen *take_list(outbox *o) {
         g->why = g->over_why;
         g->use = g->over_use;
         g->failure = g->over_failure;
+        g->late = g->over_late;
         g->over_failure = NULL;
     }
     o->first = o->last = NULL;

@@ -39,6 +39,7 @@ struct gen {
     buf taken;        /* news being looked at      */
     rz_finish why;    /* the rest: how it ended    */
     rz_usage use;
+    bool late;     /* its time was over */
     char *failure; /* error sentence, owned, NULL when there was none */
 
     /* Crossing threads, under the outbox lock. */
@@ -47,6 +48,7 @@ struct gen {
     buf news; /* records of news_head and text */
     rz_finish over_why;
     rz_usage over_use;
+    bool over_late;
     char *over_failure;
 };
 

@@ -22,6 +22,7 @@ typedef struct limits {
     uint32_t write_ms;  /* a client that takes nothing for so long is dropped    */
     uint32_t linger_ms; /* reading on after an error reply, so that it arrives   */
     uint32_t drain_ms;  /* running requests may finish after the first stop      */
+    uint32_t answer_ms; /* an answer must be complete within, else 504; 0: no limit  */
 } limits;
 
 #endif

@@ -257,7 +257,8 @@ static void set_limits(limits *l, const rz_server_options *o) {
                   .idle_ms = or_default(o->idle_timeout_ms, 75000),
                   .write_ms = or_default(o->idle_timeout_ms, 75000),
                   .linger_ms = 2000,
-                  .drain_ms = or_default(o->drain_timeout_ms, 30000)};
+                  .drain_ms = or_default(o->drain_timeout_ms, 30000),
+                  .answer_ms = or_default(o->request_timeout_ms, 0)};
     const size_t many = (size_t)256 * 1024 * 1024;
     l->held_bytes =
         many > 4 * l->body_bytes || l->body_bytes > SIZE_MAX / 4 ? many : 4 * l->body_bytes;
