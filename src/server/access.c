@@ -1,5 +1,5 @@
-/* access.c - see access.h. Whether the process lives may be asked without a
- * key, as load balancers do. */
+/* access.c - see access.h. Whether the process lives may be asked without a key, as load balancers
+ * do. */
 #include "server/access.h"
 
 #include <stdio.h>
@@ -22,8 +22,7 @@ status access_init(server *s, const rz_server_options *o, err *e) {
                        ACCESS_MAX_KEYS);
     if (o->cors_origin && (!o->cors_origin[0] || !is_printable(o->cors_origin)))
         return err_set(e, RZ_EINVAL,
-                       "server: the CORS origin must be \"*\" or like "
-                       "\"https://example.org\"");
+                       "server: the CORS origin must be \"*\" or like \"https://example.org\"");
     s->cors = o->cors_origin ? mem_strdup(o->cors_origin) : NULL;
     s->key = mem_array_zero(o->n_api_keys, sizeof *s->key);
     if ((o->cors_origin && !s->cors) || (o->n_api_keys && !s->key))
@@ -32,8 +31,7 @@ status access_init(server *s, const rz_server_options *o, err *e) {
         const char *key = o->api_keys[i];
         if (!key || !key[0] || !is_printable(key))
             return err_set(e, RZ_EINVAL,
-                           "server: API key %zu is empty or has characters beyond "
-                           "ASCII or spaces",
+                           "server: API key %zu is empty or has characters beyond ASCII or spaces",
                            i + 1);
         s->key[i] = mem_strdup(key);
         if (!s->key[i]) return err_set(e, RZ_ENOMEM, "server: out of memory");
@@ -48,8 +46,7 @@ void access_done(server *s) {
     mem_free(s->cors);
 }
 
-/* All of what was sent is looked at, whatever differs; how long it takes
- * depends on that alone. */
+/* All of what was sent is looked at, whatever differs; how long it takes depends on that alone. */
 static bool same(str sent, const char *key) {
     const size_t len = strlen(key);
     volatile unsigned char differs = sent.len != len;
@@ -78,15 +75,13 @@ void access_refuse(conn *c, str path) {
     buf *b = reply_body(c->srv);
     if (str_starts(path, STR_LIT("/v1/messages")))
         buf_printf(b,
-                   "{\"type\":\"error\",\"error\":{\"type\":\"authentication_"
-                   "error\",\"message\":"
-                   "\"%s\"}}",
+                   "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\","
+                   "\"message\":\"%s\"}}",
                    text);
     else if (str_starts(path, STR_LIT("/v1/")))
         buf_printf(b,
-                   "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_"
-                   "error\",\"param\":"
-                   "null,\"code\":\"invalid_api_key\"}}",
+                   "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\","
+                   "\"param\":null,\"code\":\"invalid_api_key\"}}",
                    text);
     else reply_error_json(b, str_of(text));
     reply_send(c, 401, REPLY_JSON, buf_view(b), "WWW-Authenticate: Bearer\r\n");
