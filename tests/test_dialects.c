@@ -241,6 +241,10 @@ static void test_templates_without_tools_are_told_of_them(void) {
 static const char *const calling[] = {"Let me see.", "\n\n", "<tool_call>\n{\"name\": \"weather\",",
                                       " \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>"};
 
+#define FORM                                                                               \
+    "POST /api/generate HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n" \
+    "Content-Type: application/x-www-form-urlencoded\r\n"
+
 static void test_ollama_requests_are_answered(void) {
     static const exchange list[] = {
         {"/api/version", NULL, 200, "{\"version\":\""},
@@ -286,6 +290,11 @@ static void test_ollama_requests_are_answered(void) {
     running r;
     if (!serve_parrot(&r, hermes, calling, sizeof calling / sizeof *calling)) return;
     check_exchanges(&r, list, sizeof list / sizeof *list);
+    /* As curl -d sends it, and as a page elsewhere could without being asked. */
+    buf b = BUF_INIT;
+    CHECK(status_of(ask(&r, &b, FORM "\r\n{}")) == 200);
+    CHECK(status_of(ask(&r, &b, FORM "Origin: http://example.org\r\n\r\n{}")) == 415);
+    buf_free(&b);
     stop_server(&r);
 }
 

@@ -33,16 +33,16 @@ static bool is_json(const http_request *r, const char *base) {
             str_eq_nocase((str){type.p + type.len - tail.len, tail.len}, tail));
 }
 
-void fields_parse(fields *f, const call *in) {
+static void parse(fields *f, const call *in, bool any_type) {
+    json *root;
+    err e;
     f->root = NULL;
     f->status = 0;
     f->text[0] = 0;
-    if (!is_json(in->req, in->base)) {
+    if (!any_type && !is_json(in->req, in->base)) {
         fields_fail(f, 415, "Expected request with `Content-Type: application/json`");
         return;
     }
-    json *root;
-    err e;
     const status got = json_parse(&root, in->body, &in->srv->arena, &e);
     if (got == RZ_ENOMEM) fields_fail(f, 413, "The request body needs too much memory");
     else if (got < 0) fields_fail(f, 400, "Failed to parse the request body as JSON: %s", e.text);
@@ -50,6 +50,12 @@ void fields_parse(fields *f, const call *in) {
         fields_fail(f, 422, "The request body must be a JSON object, not %s",
                     json_kind_name(root->kind));
     else f->root = root;
+}
+
+void fields_parse(fields *f, const call *in) { parse(f, in, false); }
+
+void fields_parse_untyped(fields *f, const call *in) {
+    parse(f, in, http_find(in->req, in->base, "origin").len == 0);
 }
 
 bool fields_has(const fields *f, const char *key) {

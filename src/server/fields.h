@@ -20,6 +20,9 @@ typedef struct fields {
 /* Parse the body into the server's arena. 415 unless it is declared as JSON, 400 when it is none,
  * 422 when it is no object. */
 void fields_parse(fields *f, const call *in);
+/* The same for routes whose users send JSON as whatever their client calls it (curl -d: a form).
+ * From a page in a browser it must still be declared: no page elsewhere may send that unasked. */
+void fields_parse_untyped(fields *f, const call *in);
 /* Something was wrong: reply with it and say true. */
 bool fields_failed(fields *f, conn *c);
 /* Let the first failure be this one. */

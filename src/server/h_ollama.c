@@ -114,7 +114,7 @@ void ollama_show(conn *c, const call *in) {
     fields f;
     rz_model_info info;
     size_t len = 0;
-    fields_parse(&f, in);
+    fields_parse_untyped(&f, in);
     const str name = fields_text(&f, fields_has(&f, "model") ? "model" : "name", STR_LIT(""));
     if (!f.status && !is_served(s, name))
         fields_fail(&f, 404, "model '%.*s' not found", STR_FMT(name));
@@ -363,7 +363,7 @@ void ollama_generate(conn *c, const call *in) {
     fields f;
     rz_params p;
     dialog d = {.opening = {"", 0}};
-    fields_parse(&f, in);
+    fields_parse_untyped(&f, in);
     const str prompt = fields_text(&f, "prompt", STR_LIT(""));
     const bool raw = fields_bool(&f, "raw", false), empty = !f.status && !prompt.len;
     const str suffix = fields_text(&f, "suffix", STR_LIT(""));
@@ -382,7 +382,7 @@ void ollama_chat(conn *c, const call *in) {
     fields f;
     rz_params p;
     dialog d = {.opening = {"", 0}};
-    fields_parse(&f, in);
+    fields_parse_untyped(&f, in);
     const json *messages = fields_find(&f, "messages", JSON_ARRAY);
     read_options(&f, in->srv, &p);
     if (!f.status && (!messages || !messages->n)) {
