@@ -140,6 +140,13 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         quick |= strcmp(argv[i], "--quick") == 0;
         threaded |= strcmp(argv[i], "--threaded") == 0;
+        if (strcmp(argv[i], "--help") == 0) {
+            printf("usage: test [--quick] [--threaded] [suite ...]; suites:");
+            for (size_t k = 0; k < sizeof suites / sizeof *suites; k++)
+                printf(" %s", suites[k].name);
+            printf("\n");
+            return 0;
+        }
     }
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
         if (!wanted(suites[i].name, argc, argv)) continue;

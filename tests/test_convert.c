@@ -81,7 +81,7 @@ static float *score(const char *path, const golden *g) {
     rz_model *m = NULL;
     rz_session *s = NULL;
     rz_error e = {0};
-    float *logits = malloc(c->n_prompt * g->n_vocab * sizeof *logits);
+    float *logits = calloc(c->n_prompt * g->n_vocab, sizeof *logits);
     if (rz_model_open(&m, path, NULL, &e) < 0 || rz_session_new(&s, m, 0, RZ_KV_F32, &e) < 0 ||
         rz_session_score(s, c->prompt, c->n_prompt, logits, &e) < 0)
         test_fail(__FILE__, __LINE__, "%s: %s", path, e.text);

@@ -238,7 +238,7 @@ void tiny_check_logits(const char *what, rz_model *m, const rz_token *ids, size_
     rz_model_info info;
     rz_model_describe(m, &info);
     const size_t V = info.vocab;
-    float *logits = malloc(n * V * sizeof *logits), *cut = malloc(n * V * sizeof *cut);
+    float *logits = calloc(n * V, sizeof *logits), *cut = calloc(n * V, sizeof *cut);
     double worst = 0, largest = 0;
     score(m, ids, n, n, V, logits);
     for (size_t i = 0; i < n * V; i++) {

@@ -43,6 +43,12 @@ ptrdiff_t str_find(str hay, str needle) {
     return at ? at - hay.p : -1;
 }
 
+int str_hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    const char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 bool str_u64(str s, uint64_t *out) {
     if (s.len == 0 || s.len > 20) return false;
     uint64_t v = 0;

@@ -37,6 +37,8 @@ str str_split(str *rest, char sep);
 /* Position of `needle` in `hay`, or -1. An empty needle is at 0. */
 ptrdiff_t str_find(str hay, str needle);
 
+/* 0 to 15, or -1 for what is no hexadecimal digit. */
+int str_hex_digit(char c);
 /* The whole view must be one number, without spaces; false on overflow and leaves *out alone. */
 bool str_i64(str s, int64_t *out);
 bool str_u64(str s, uint64_t *out);

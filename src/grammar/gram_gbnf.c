@@ -71,11 +71,7 @@ static bool read_name(reader *r, str *out) {
 static bool read_hex(reader *r, int digits, uint32_t *out) {
     uint32_t v = 0;
     for (int i = 0; i < digits; i++, r->at++) {
-        const char c = peek(r);
-        const int d = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
+        const int d = str_hex_digit(peek(r));
         if (d < 0) return fail(r, r->at, "expected a hexadecimal digit");
         v = v * 16 + (uint32_t)d;
     }
@@ -117,7 +113,7 @@ static gram_node *read_literal(reader *r) {
     else if (!text) r->t->failed = true;
     if (!text) return &r->t->none;
     while (peek(r) != '"' || at_end(r)) {
-        uint32_t cp;
+        uint32_t cp = 0;
         if (!read_char(r, &cp)) return &r->t->none;
         n += utf8_encode(cp, text + n);
     }
@@ -133,7 +129,7 @@ static gram_node *read_class(reader *r) {
     gram_range *list = NULL;
     const bool negated = take(r, "^");
     while (peek(r) != ']' || at_end(r)) {
-        gram_range c;
+        gram_range c = {0, 0};
         if (at_end(r)) {
             fail(r, from, "the class is not closed");
             return &r->t->none;
@@ -201,8 +197,7 @@ static gram_node *read_repeats(reader *r, gram_node *n) {
         if (take(r, "*")) min = 0;
         else if (take(r, "+")) min = 1;
         else if (take(r, "?")) max = 1;
-        else if (!take(r, "{")) return n;
-        else if (!read_counts(r, &min, &max)) return n;
+        else if (!take(r, "{") || !read_counts(r, &min, &max)) return n;
         if (++r->depth > GRAM_MAX_NEST) fail(r, from, "repetitions and groups nest too deeply");
         n = gram_repeat(r->t, n, min, max);
     }

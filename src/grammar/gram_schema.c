@@ -31,11 +31,10 @@ static bool unescape(schema *s, str part, str *out) {
         return false;
     }
     for (size_t i = 0; i < part.len; i++) {
-        unsigned code;
+        const int high = i + 2 < part.len ? str_hex_digit(part.p[i + 1]) : -1;
+        const int low = high >= 0 ? str_hex_digit(part.p[i + 2]) : -1;
         if (part.p[i] == '~' && i + 1 < part.len) p[n++] = part.p[++i] == '1' ? '/' : '~';
-        else if (part.p[i] == '%' && i + 2 < part.len && part.p[i + 1] != ' ' &&
-                 sscanf((char[3]){part.p[i + 1], part.p[i + 2], 0}, "%2x", &code) == 1)
-            p[n++] = (char)code, i += 2;
+        else if (part.p[i] == '%' && low >= 0) p[n++] = (char)(high * 16 + low), i += 2;
         else p[n++] = part.p[i];
     }
     *out = (str){p, n};

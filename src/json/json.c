@@ -94,19 +94,12 @@ static status parse_number(parser *ps, json *v) {
     return RZ_OK;
 }
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 /* Four hexadecimal digits at p. */
 static bool hex4(const parser *ps, const char *p, uint32_t *out) {
     uint32_t v = 0;
     if (ps->end - p < 4) return false;
     for (int i = 0; i < 4; i++) {
-        const int digit = hex_value(p[i]);
+        const int digit = str_hex_digit(p[i]);
         if (digit < 0) return false;
         v = v << 4 | (uint32_t)digit;
     }

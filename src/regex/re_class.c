@@ -95,12 +95,6 @@ static bool parse_property(re_parser *p, bool neg, re_set *out) {
 
 /* ---- escapes ---- */
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* {H...} or exactly `digits` (`least` of them at least) hexadecimal digits. */
 static bool parse_hex(re_parser *p, size_t at, int least, int most, uint32_t *cp) {
     const bool brace = here(p, "{");
@@ -108,8 +102,8 @@ static bool parse_hex(re_parser *p, size_t at, int least, int most, uint32_t *cp
     int n = 0;
     p->at += brace;
     if (brace) least = 1, most = 8;
-    for (; n < most && p->at < p->pat.len && hex_digit(p->pat.p[p->at]) >= 0; n++, p->at++)
-        v = v * 16 + (uint32_t)hex_digit(p->pat.p[p->at]);
+    for (; n < most && p->at < p->pat.len && str_hex_digit(p->pat.p[p->at]) >= 0; n++, p->at++)
+        v = v * 16 + (uint32_t)str_hex_digit(p->pat.p[p->at]);
     if (n < least || (brace && !here(p, "}")))
         return re_fail(p, at, "hexadecimal digits are missing");
     p->at += brace;

@@ -19,19 +19,13 @@ static bool is_text(const char *p, size_t len) {
     return true;
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    const char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* "1a;name=value" */
 static http_result take_size(http_chunks *c, str line, const limits *lim) {
     uint64_t size = 0;
     size_t i = 0;
-    for (; i < line.len && hex_digit(line.p[i]) >= 0; i++) {
+    for (; i < line.len && str_hex_digit(line.p[i]) >= 0; i++) {
         if (size >> 60) return bad(c, 413, "the request body is too large");
-        size = size << 4 | (uint64_t)hex_digit(line.p[i]);
+        size = size << 4 | (uint64_t)str_hex_digit(line.p[i]);
     }
     if (i == 0) return bad(c, 400, "a chunk size is malformed");
     const str rest = str_trim((str){line.p + i, line.len - i});

@@ -140,12 +140,6 @@ static status raw_text(lexer *x, size_t len, char sign) {
 
 /* ---- inside tags ---- */
 
-static int hex_digit(char c) {
-    if (is_digit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* One escape at p[0] == '\\' of a string that ends at `end`, as Python reads it, to out; returns
  * how many characters it took. */
 static size_t escape(const char *p, const char *end, char *out, size_t *n) {
@@ -164,7 +158,7 @@ static size_t escape(const char *p, const char *end, char *out, size_t *n) {
     uint32_t cp = 0;
     if (digits) {
         for (size_t i = 0; i < digits; i++) {
-            const int d = p + 2 + i < end ? hex_digit(p[2 + i]) : -1;
+            const int d = p + 2 + i < end ? str_hex_digit(p[2 + i]) : -1;
             if (d < 0) digits = 0;
             else cp = cp * 16 + (uint32_t)d;
         }

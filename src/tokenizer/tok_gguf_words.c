@@ -122,13 +122,6 @@ status tok_unigram_open_gguf(tok *t, const tensor_file *f, err *e) {
 
 /* ---- RWKV ---- */
 
-static int hex_digit(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Pieces are escaped: \n \r \t \xHH, any other character behind a backslash as it is. false: it
  * ends inside an escape. */
 static bool unescape(str s, buf *out) {
@@ -143,8 +136,9 @@ static bool unescape(str s, buf *out) {
             buf_char(out, c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c);
             continue;
         }
-        if (i + 2 >= s.len || hex_digit(s.p[i + 1]) < 0 || hex_digit(s.p[i + 2]) < 0) return false;
-        buf_char(out, (char)(hex_digit(s.p[i + 1]) * 16 + hex_digit(s.p[i + 2])));
+        if (i + 2 >= s.len || str_hex_digit(s.p[i + 1]) < 0 || str_hex_digit(s.p[i + 2]) < 0)
+            return false;
+        buf_char(out, (char)(str_hex_digit(s.p[i + 1]) * 16 + str_hex_digit(s.p[i + 2])));
         i += 2;
     }
     return true;

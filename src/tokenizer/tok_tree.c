@@ -79,7 +79,7 @@ static status build(tok_tree **out, const tok *t, err *e) {
     const size_t n_id = tok_size(t);
     tok_tree *w = mem_zero(sizeof *w);
     entry *list = mem_array(n_id, sizeof *list);
-    uint32_t open[TOK_TREE_DEPTH];
+    uint32_t open[TOK_TREE_DEPTH] = {0};
     status s = RZ_OK;
     if (w && list) {
         w->n_id = (uint32_t)n_id;
