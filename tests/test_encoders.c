@@ -254,7 +254,7 @@ static rz_model *open_bert(tiny *t, buf *file) {
 static status bert_with_words(gguf_writer *g, err *e) {
     static const char *const first[] = {"[PAD]",   "[UNK]",     "[CLS]",     "[SEP]",
                                         "\u2581a", "\u2581cat", "\u2581sat", "s"};
-    static char made[V][8];
+    static char made[V][16];
     str token[V];
     for (int i = 0; i < V; i++) {
         snprintf(made[i], sizeof made[i], "w%d", i);
