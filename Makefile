@@ -36,6 +36,10 @@ VERSION  := $(shell sed -n 's/^\#define RZ_VERSION_[A-Z]* *//p' include/realizar
 
 WARN     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wvla -Wpointer-arith -Wundef -Werror
+# Under sanitizers gcc warns of values and lengths that cannot be; the plain builds hold the line.
+ifneq ($(filter asan ubsan sanitize tsan,$(VARIANT)),)
+WARN     := $(filter-out -Werror,$(WARN))
+endif
 # No contraction, no -ffast-math: sums are ordered by us. The other two change no value.
 FLOAT    := -ffp-contract=off -fno-math-errno -fno-trapping-math
 # The prefix map keeps the place of the checkout out of the products: same bytes anywhere.
@@ -54,10 +58,6 @@ SAN      := -fsanitize=$(UNDEFINED) -fno-omit-frame-pointer
 endif
 ifeq ($(VARIANT),sanitize)
 SAN      := -fsanitize=address,$(UNDEFINED) -fno-omit-frame-pointer
-endif
-# Under sanitizers gcc warns of values and lengths that cannot be; the plain builds hold the line.
-ifneq ($(filter asan ubsan sanitize tsan,$(VARIANT)),)
-WARN     := $(filter-out -Werror,$(WARN))
 endif
 # For perf: call graphs by frame pointers, otherwise the release build.
 ifeq ($(VARIANT),perf)
