@@ -48,7 +48,8 @@
 
 /* Suites whose code runs on the caller's thread alone: `--threaded` leaves them out, there is no
  * race for tsan to find in them. */
-#define SUITES_OF_ONE_THREAD                                                                      \
-    "norm", "tok", "tok_bpe", "tok_hf", "tok_words", "tok_walk", "utf8", "ucd", "re", "re_split", \
-        "chat", "jinja", "json", "yaml", "quant", "gguf", "gguf_bad", "safetensors", "hf_dir",    \
-        "safetensors_write", "sampler", "toolcall", "gram", "gram_schema", "kern", "args"
+#define SUITES_OF_ONE_THREAD                                                                     \
+    "norm", "tok", "tok_bpe", "tok_files", "tok_hf", "tok_rzv", "tok_words", "tok_walk", "utf8", \
+        "ucd", "re", "re_split", "chat", "jinja", "json", "yaml", "quant", "gguf", "gguf_bad",   \
+        "safetensors", "hf_dir", "safetensors_write", "sampler", "toolcall", "gram",             \
+        "gram_schema", "kern", "args"

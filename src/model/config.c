@@ -651,7 +651,7 @@ static status write_keys(const config_key *keys, const void *from, bool gguf, co
 status config_write(const model_config *c, bool gguf, const config_sink *to, err *e) {
     model_config said = *c;
     const uint32_t none = 0;
-    if (said.score_scale == 1.0f / sqrtf((float)c->K)) said.score_scale = 0; /* the usual */
+    if (c->K && said.score_scale == 1.0f / sqrtf((float)c->K)) said.score_scale = 0; /* the usual */
     if (said.ssm.heads) said.ssm.rank = said.ssm.heads; /* GGUF knows them by that name */
     if (said.ssm.inner) {
         TRY(write_keys(ssm_keys, &said, gguf, to, e));
@@ -667,29 +667,38 @@ status config_write(const model_config *c, bool gguf, const config_sink *to, err
     return said.route.n_expert ? write_keys(expert_keys, &said, gguf, to, e) : RZ_OK;
 }
 
+static float divisor(const tensor_info *t, uint32_t i) {
+    float factor;
+    memcpy(&factor, t->data + (size_t)i * sizeof factor, sizeof factor);
+    return factor;
+}
+
 /* Llama 3's parameters from what it divides frequencies by. Only their ratios count, so the lower
  * bound is 1 as everywhere; two frequencies inside the ramp give the others. */
 static status find_llama3(rope_scaling *s, const model_config *c, const tensor_file *f, err *e) {
     const tensor_info *t = tensor_file_find(f, STR_LIT("rope_freqs.weight"));
     double most = 1, x[2] = {0, 0}, keep[2] = {0, 0};
     uint32_t n = 0;
-    for (int pass = 0; pass < 2; pass++)
-        for (uint32_t i = 0; i < c->n_rot / 2; i++) {
-            float factor;
-            memcpy(&factor, t->data + (size_t)i * sizeof factor, sizeof factor);
-            if (pass == 0) most = fmax(most, (double)factor);
-            const double k = (1 / (double)factor - 1 / most) / (1 - 1 / most);
-            if (pass == 0 || !(k > 1e-4 && k < 1 - 1e-4)) continue;
-            const uint32_t at = n++ ? 1 : 0;
-            x[at] = pow((double)c->rope_base, -2.0 * i / c->n_rot) / two_pi;
-            keep[at] = k;
-        }
+    for (uint32_t i = 0; i < c->n_rot / 2; i++) most = fmax(most, (double)divisor(t, i));
+    for (uint32_t i = 0; most > 1 && i < c->n_rot / 2; i++) {
+        const double factor = (double)divisor(t, i);
+        if (!(factor > 0)) continue;
+        const double k = (1 / factor - 1 / most) / (1 - 1 / most);
+        if (!(k > 1e-4 && k < 1 - 1e-4)) continue;
+        const uint32_t at = n++ ? 1 : 0;
+        x[at] = pow((double)c->rope_base, -2.0 * i / c->n_rot) / two_pi;
+        keep[at] = k;
+    }
     *s = (rope_scaling){.factor = (float)most, .low = 1, .high = 4, .original = 8192};
-    if (n == 1) s->original = (uint32_t)lround((keep[0] * 3 + 1) / x[0]);
-    if (n < 2) return RZ_OK;
-    const double slope = (keep[0] - keep[1]) / (x[0] - x[1]), down = slope * x[0] - keep[0];
-    const double high = 1 + 1 / down, original = slope / down;
-    if (!(down > 0) || !(original >= 1 && original < 1e9))
+    if (n == 0) return RZ_OK;
+    double high = 4, original = x[0] > 0 ? (keep[0] * 3 + 1) / x[0] : 0;
+    if (n > 1) {
+        const double run = x[0] - x[1], rise = keep[0] - keep[1];
+        const double slope = run > 0 ? rise / run : 0, down = slope * x[0] - keep[0];
+        high = down > 0 ? 1 + 1 / down : 0;
+        original = down > 0 ? slope / down : 0;
+    }
+    if (!(original >= 1 && original < 1e9))
         return err_set(e, RZ_EUNSUPPORTED,
                        "%s: rope_freqs.weight follows no rule that config.json can say", f->path);
     s->high = (float)(fabs(high - round(high)) < 0.01 ? round(high) : high);
