@@ -5,7 +5,7 @@
 # command line.
 VARIANT  ?= release
 CC       ?= cc
-# Sanitized code at -O1: it compiles in half the time and runs hardly slower.
+# Sanitized code at -O1: it compiles in half the time.
 CFLAGS   ?= $(if $(filter asan ubsan sanitize tsan,$(VARIANT)),-O1,-O2) -g
 DESTDIR  ?=
 PREFIX   ?= /usr/local

@@ -139,8 +139,8 @@ full_format() {
 }
 
 # One clang-tidy per core; each prints only findings, its exit code is kept. The analyzer follows
-# the paths of a function until it has seen TIDY_NODES states (its own bound is 225000, which takes
-# four times as long and has found nothing more).
+# the paths of a function until it has seen TIDY_NODES states; its own bound, 225000, takes about
+# four times as long.
 full_tidy() {
     if ! command -v clang-tidy >/dev/null 2>&1; then
         skip clang-tidy "not installed"
