@@ -17,6 +17,9 @@ UCD      ?= /usr/share/unicode
 ifeq ($(VARIANT),clang)
 CC       := clang
 endif
+ifeq ($(VARIANT),fuzz)
+$(error VARIANT=fuzz: build/fuzz belongs to `make fuzz`, which needs no variant)
+endif
 ifeq ($(VARIANT),aarch64)
 CC       := aarch64-linux-gnu-gcc
 RUN      := qemu-aarch64 -L /usr/aarch64-linux-gnu
