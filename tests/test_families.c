@@ -14,6 +14,7 @@
 #include "format/gguf.h"
 #include "format/safetensors.h"
 #include "test.h"
+#include "tiny.h"
 
 enum { D = 48, H = 6, G = 2, K = 8, F = 40, V = 37, L = 5, T = 23, MAX_TENSORS = 128 };
 
@@ -433,32 +434,24 @@ static status write_gguf(const weights *w, buf *out, err *e) {
     return s;
 }
 
-/* model.safetensors and config.json in a folder of its own; its path or NULL. */
-static const char *write_folder(const weights *w, const char *name) {
-    static char folder[512];
-    char path[600];
-    safetensors_writer *g;
-    err e = {0};
-    snprintf(folder, sizeof folder, "%s", test_temp(name));
-    if (mkdir(folder, 0700) != 0 || safetensors_writer_new(&g, &e) < 0) return NULL;
-    status s = RZ_OK;
-    for (size_t i = 0; i < w->n && s >= 0; i++) {
+static status put_entries(const void *of, safetensors_writer *g, err *e) {
+    const weights *w = of;
+    for (size_t i = 0; i < w->n; i++) {
         const entry *t = &w->e[i];
         const uint64_t dim[2] = {t->cols ? t->cols : t->rows, t->rows};
-        s = safetensors_put_tensor(g, str_of(t->hf), QUANT_F32, t->cols ? 2 : 1, dim, t->x, &e);
+        TRY(safetensors_put_tensor(g, str_of(t->hf), QUANT_F32, t->cols ? 2 : 1, dim, t->x, e));
     }
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    if (s >= 0) s = safetensors_write(g, path, &e);
-    safetensors_writer_free(g);
-    snprintf(path, sizeof path, "%s/config.json", folder);
-    FILE *out = s >= 0 ? fopen(path, "w") : NULL;
-    if (!out) return NULL;
-    fprintf(out,
-            "{%s,\"num_hidden_layers\":%d,\"hidden_size\":%d,\"num_attention_heads\":%d,"
-            "\"num_key_value_heads\":%d,\"intermediate_size\":%d,\"head_dim\":%d,"
-            "\"max_position_embeddings\":64,\"vocab_size\":%d}",
-            w->f->config, L, D, H, G, F, K, V);
-    return fclose(out) == 0 ? folder : NULL;
+    return RZ_OK;
+}
+
+static const char *write_folder(const weights *w, const char *name) {
+    char config[1024];
+    snprintf(config, sizeof config,
+             "{%s,\"num_hidden_layers\":%d,\"hidden_size\":%d,\"num_attention_heads\":%d,"
+             "\"num_key_value_heads\":%d,\"intermediate_size\":%d,\"head_dim\":%d,"
+             "\"max_position_embeddings\":64,\"vocab_size\":%d}",
+             w->f->config, L, D, H, G, F, K, V);
+    return tiny_folder_of(put_entries, w, name, config);
 }
 
 /* ---- Comparing ---- */

@@ -708,24 +708,18 @@ static void granite_layer(int i, int pos, double *x) {
 }
 
 static void test_granite_hybrid(void) {
-    static const family routed = {"granite-routed",
-                                  GRANITE "\"num_local_experts\":5}",
-                                  "model.norm.weight",
-                                  make_granite,
-                                  granite_head,
-                                  granite_layer,
-                                  12,
-                                  0.25,
-                                  false};
-    static const family plain = {"granite-plain",
-                                 GRANITE "\"num_local_experts\":0}",
-                                 "model.norm.weight",
-                                 make_granite,
-                                 granite_head,
-                                 granite_layer,
-                                 12,
-                                 0.25,
-                                 false};
+    const family routed = {"granite-routed",
+                           GRANITE "\"num_local_experts\":5}",
+                           "model.norm.weight",
+                           make_granite,
+                           granite_head,
+                           granite_layer,
+                           12,
+                           0.25,
+                           false};
+    family plain = routed;
+    plain.name = "granite-plain";
+    plain.config = GRANITE "\"num_local_experts\":0}";
     granite_experts = true;
     check_family(&routed);
     granite_experts = false;

@@ -128,16 +128,14 @@ static status put_hf(safetensors_writer *g, const tiny_tensor *x, err *e) {
     return RZ_OK;
 }
 
-const char *tiny_folder(const tiny *t, const char *name, const char *config) {
+const char *tiny_folder_of(tiny_put_fn *put, const void *of, const char *name, const char *config) {
     static char folder[512];
     char path[600];
     safetensors_writer *g;
     err e = {0};
     snprintf(folder, sizeof folder, "%s", test_temp(name));
     if (mkdir(folder, 0700) != 0 || safetensors_writer_new(&g, &e) < 0) return NULL;
-    status s = RZ_OK;
-    for (size_t i = 0; i < t->n && s >= 0; i++)
-        if (t->t[i].hf[0]) s = put_hf(g, &t->t[i], &e);
+    status s = put(of, g, &e);
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
     if (s >= 0) s = safetensors_write(g, path, &e);
     safetensors_writer_free(g);
@@ -146,6 +144,17 @@ const char *tiny_folder(const tiny *t, const char *name, const char *config) {
     if (!out) return NULL;
     fputs(config, out);
     return fclose(out) == 0 ? folder : NULL;
+}
+
+static status put_all(const void *of, safetensors_writer *g, err *e) {
+    const tiny *t = of;
+    for (size_t i = 0; i < t->n; i++)
+        if (t->t[i].hf[0]) TRY(put_hf(g, &t->t[i], e));
+    return RZ_OK;
+}
+
+const char *tiny_folder(const tiny *t, const char *name, const char *config) {
+    return tiny_folder_of(put_all, t, name, config);
 }
 
 /* ---- Mathematics ---- */

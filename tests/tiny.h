@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "format/gguf.h"
+#include "format/safetensors.h"
 #include "realizar.h"
 
 enum { TINY_MAX = 256 };
@@ -49,6 +50,10 @@ typedef status tiny_head_fn(gguf_writer *g, err *e);
 status tiny_gguf(const tiny *t, tiny_head_fn *head, buf *out, err *e);
 /* model.safetensors and config.json in a new folder; its path (until the next call) or NULL. */
 const char *tiny_folder(const tiny *t, const char *name, const char *config);
+
+/* The same of tensors that `put` hands to the writer. */
+typedef status tiny_put_fn(const void *of, safetensors_writer *g, err *e);
+const char *tiny_folder_of(tiny_put_fn *put, const void *of, const char *name, const char *config);
 
 /* ---- Mathematics ---- */
 

@@ -39,6 +39,15 @@ typedef struct arg_option {
     const char *help;     /* one or two short sentences; NULL: not shown */
 } arg_option;
 
+/* Rows of several commands, so that their words are the same. place: of an int, of a bool. */
+/* clang-format off */
+#define ARG_ROW_THREADS(place)                                                                 \
+    {.name = "threads", .kind = ARG_INT, .at = (place), .min = 0, .max = 1024, .value = "N",   \
+     .fallback = "0", .help = "worker threads; 0 = RZ_THREADS, or one per core"}
+#define ARG_ROW_QUIET(place, words)                                                            \
+    {.name = "quiet", .letter = 'q', .kind = ARG_FLAG, .at = (place), .help = (words)}
+/* clang-format on */
+
 typedef struct arg_group {
     const char *title; /* heading in help */
     const arg_option *option;

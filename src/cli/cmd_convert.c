@@ -24,9 +24,8 @@ static const arg_option options[] = {
      .help = "leave tokenizer and chat template behind"},
     {.name = "set", .kind = ARG_LIST, AT(set), .value = "KEY=VALUE",
      .help = "let the model's configuration say so; may be repeated"},
-    {.name = "threads", .kind = ARG_INT, AT(threads), .min = 0, .max = 1024, .value = "N",
-     .fallback = "0", .help = "worker threads; 0 = RZ_THREADS, or one per core"},
-    {.name = "quiet", .letter = 'q', .kind = ARG_FLAG, AT(quiet), .help = "no summary"},
+    ARG_ROW_THREADS(offsetof(convert_args, threads)),
+    ARG_ROW_QUIET(offsetof(convert_args, quiet), "no summary"),
     {.name = NULL}};
 /* clang-format on */
 

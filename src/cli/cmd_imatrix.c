@@ -26,9 +26,8 @@ static const arg_option options[] = {
     {.name = "ctx", .kind = ARG_SIZE, AT(ctx), .min = 0, .max = 1 << 30, .value = "N",
      .fallback = "0",
      .help = "tokens in a piece of text; 0 = 512, or less for smaller models"},
-    {.name = "threads", .kind = ARG_INT, AT(threads), .min = 0, .max = 1024, .value = "N",
-     .fallback = "0", .help = "worker threads; 0 = RZ_THREADS, or one per core"},
-    {.name = "quiet", .letter = 'q', .kind = ARG_FLAG, AT(quiet), .help = "no summary"},
+    ARG_ROW_THREADS(offsetof(imatrix_args, threads)),
+    ARG_ROW_QUIET(offsetof(imatrix_args, quiet), "no summary"),
     {.name = NULL}};
 /* clang-format on */
 

@@ -34,9 +34,8 @@ static const arg_option options[] = {
      .help = "take a model that is quantized already; starting from floats loses less"},
     {.name = "dry-run", .kind = ARG_FLAG, AT(dry_run),
      .help = "list what would become of each tensor; OUT may be left out and is not written"},
-    {.name = "threads", .kind = ARG_INT, AT(threads), .min = 0, .max = 1024, .value = "N",
-     .fallback = "0", .help = "worker threads; 0 = RZ_THREADS, or one per core"},
-    {.name = "quiet", .letter = 'q', .kind = ARG_FLAG, AT(quiet), .help = "no summary"},
+    ARG_ROW_THREADS(offsetof(quantize_args, threads)),
+    ARG_ROW_QUIET(offsetof(quantize_args, quiet), "no summary"),
     {.name = NULL}};
 /* clang-format on */
 

@@ -25,12 +25,7 @@ const arg_option model_arg_options[] = {
     {.name = NULL},
 };
 
-#define THREADS                                                                               \
-    {                                                                                         \
-        .name = "threads", .kind = ARG_INT, .at = offsetof(compute_arg, threads), .min = 0,   \
-        .max = 1024, .value = "N", .help = "worker threads; 0 = RZ_THREADS, or one per core", \
-        .fallback = "0"                                                                       \
-    }
+#define THREADS ARG_ROW_THREADS(offsetof(compute_arg, threads))
 #define CTX                                                                                 \
     {                                                                                       \
         .name = "ctx", .kind = ARG_SIZE, .at = offsetof(compute_arg, ctx), .min = 0,        \

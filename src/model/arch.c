@@ -62,6 +62,30 @@ status arch_configure_halves(model *m, str name, err *e) {
     return arch_read_rope(m, name, true, e);
 }
 
+#define AT(member) offsetof(model_config, member)
+static const config_key scale_keys[] = {
+    {"embedding_scale", "embedding_multiplier", KEY_F32, false, AT(embed_scale)},
+    {"residual_scale", "residual_multiplier", KEY_F32, false, AT(residual_scale)},
+    {"logit_scale", "logits_scaling", KEY_F32, false, AT(logit_scale)},
+    {"attention.scale", "attention_multiplier", KEY_F32, false, AT(score_scale)},
+    {NULL, NULL, KEY_F32, false, 0},
+};
+#undef AT
+
+status arch_read_scaled(model *m, str name, err *e) {
+    TRY(config_read(m->file, name, scale_keys, &m->c, e));
+    TRY(config_read_transformer(&m->c, m->file, name, e));
+    m->c.logit_scale = 1 / m->c.logit_scale;
+    return RZ_OK;
+}
+
+bool arch_has_key_heads(const model *m, uint32_t index) {
+    uint32_t heads = 0;
+    return config_layer_u32(m->file, str_of(m->arch->name), "attention.head_count_kv", index,
+                            &heads) &&
+           heads > 0;
+}
+
 str arch_layer_type(const tensor_file *f, uint32_t index) {
     const json *v = f->config ? json_get(f->config, "layer_types") : NULL;
     v = v ? v->child : NULL;

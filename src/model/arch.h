@@ -155,6 +155,13 @@ status arch_configure_halves(model *m, str name, err *e);
  * latter in GGUF files, those of most other families are left alone. */
 status arch_read_rope(model *m, str name, bool halves, err *e);
 
+/* config_read_transformer and the scales of Granite: of the embedding, the branches and the scores,
+ * and what logits are divided by. */
+status arch_read_scaled(model *m, str name, err *e);
+
+/* GGUF gives layers without attention no key heads: has this one any? */
+bool arch_has_key_heads(const model *m, uint32_t index);
+
 /* Of layer `index` in the list layer_types of config.json; without one p is NULL. */
 str arch_layer_type(const tensor_file *f, uint32_t index);
 

@@ -46,7 +46,7 @@ static const tensor_slot model_slot[] = {
 static const tensor_slot layer_slot[] = {
     NEED("attn_norm.weight", "input_layernorm.weight", CENTER, L_AT(norm_in), D, NONE),
     QKVO_ROWS,
-    GATED_FFN_ROWS,
+    GATED_FFN_ROWS("mlp."),
     SLOT_END,
 };
 

@@ -16,7 +16,7 @@ static const tensor_slot layer_slot[] = {
     ROWS("ffn_norm.weight", "post_attention_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE, ALL,
          PLUS_ONE),
     QKVO_ROWS,
-    GATED_FFN_ROWS,
+    GATED_FFN_ROWS("mlp."),
     SLOT_END,
 };
 

@@ -26,7 +26,7 @@ static void layer_kinds(const model *m, layer *l) {
 static const tensor_slot layer_slot[] = {
     FOUR_PLUS_ONE_NORM_ROWS,
     QKVO_ROWS,
-    GATED_FFN_ROWS,
+    GATED_FFN_ROWS("mlp."),
     SLOT_END,
 };
 

@@ -49,7 +49,7 @@ static const tensor_slot layer_slot[] = {
          PLUS_ONE),
     ROWS("attn_k_norm.weight", "self_attn.k_norm.weight", NORM, L_AT(k_norm), K, NONE, ALL,
          PLUS_ONE),
-    GATED_FFN_ROWS,
+    GATED_FFN_ROWS("mlp."),
     SLOT_END,
 };
 

@@ -2,20 +2,8 @@
  * are scaled by numbers of the file; logits are divided by theirs. */
 #include "model/arch_rows.h"
 
-#define AT(member) offsetof(model_config, member)
-static const config_key keys[] = {
-    {"embedding_scale", "embedding_multiplier", KEY_F32, false, AT(embed_scale)},
-    {"residual_scale", "residual_multiplier", KEY_F32, false, AT(residual_scale)},
-    {"logit_scale", "logits_scaling", KEY_F32, false, AT(logit_scale)},
-    {"attention.scale", "attention_multiplier", KEY_F32, false, AT(score_scale)},
-    {NULL, NULL, KEY_F32, false, 0},
-};
-#undef AT
-
 static status configure(model *m, str name, err *e) {
-    TRY(config_read(m->file, name, keys, &m->c, e));
-    TRY(config_read_transformer(&m->c, m->file, name, e));
-    m->c.logit_scale = 1 / m->c.logit_scale;
+    TRY(arch_read_scaled(m, name, e));
     return arch_read_rope(m, name, m->file->config != NULL, e);
 }
 
@@ -24,7 +12,7 @@ static const tensor_slot layer_slot[] = {
     QKVO_ROWS,
     QKV_BIAS_ROWS(MAYBE),
     MAYBE("attn_output.bias", "self_attn.o_proj.bias", VECTOR, L_AT(o_bias), D, NONE),
-    GATED_FFN_ROWS,
+    GATED_FFN_ROWS("mlp."),
     SLOT_END,
 };
 

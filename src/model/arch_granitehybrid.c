@@ -3,17 +3,6 @@
  * a plain feed-forward, which checkpoint folders keep under the shared expert's name. */
 #include "model/arch_rows.h"
 
-#define AT(member) offsetof(model_config, member)
-static const config_key keys[] = {
-    {"embedding_scale", "embedding_multiplier", KEY_F32, false, AT(embed_scale)},
-    {"residual_scale", "residual_multiplier", KEY_F32, false, AT(residual_scale)},
-    {"logit_scale", "logits_scaling", KEY_F32, false, AT(logit_scale)},
-    {"attention.scale", "attention_multiplier", KEY_F32, false, AT(score_scale)},
-    {NULL, "shared_intermediate_size", KEY_U32, false, AT(F_shared)},
-    {NULL, NULL, KEY_F32, false, 0},
-};
-#undef AT
-
 static status read_ssm(model *m, str name, err *e) {
     ssm_config *c = &m->c.ssm;
     TRY(config_read_ssm_part(&m->c, m->file, name, e));
@@ -37,9 +26,8 @@ static status read_positions(model *m, str name, err *e) {
 static status configure(model *m, str name, err *e) {
     uint32_t n_expert = 0;
     m->c.norm_eps = 1e-6f;
-    TRY(config_read(m->file, name, keys, &m->c, e));
-    TRY(config_read_transformer(&m->c, m->file, name, e));
-    m->c.logit_scale = 1 / m->c.logit_scale;
+    TRY(config_u32(m->file, name, NULL, "shared_intermediate_size", &m->c.F_shared, e));
+    TRY(arch_read_scaled(m, name, e));
     TRY(read_ssm(m, name, e));
     TRY(config_u32(m->file, name, "expert_count", "num_local_experts", &n_expert, e));
     m->c.route.renormalise = true;
@@ -47,13 +35,9 @@ static status configure(model *m, str name, err *e) {
     return read_positions(m, name, e);
 }
 
-/* GGUF gives layers without attention no key heads. */
 static bool attends(const model *m, const layer *l) {
-    uint32_t heads = 0;
     if (m->file->config) return str_is(arch_layer_type(m->file, l->index), "attention");
-    return config_layer_u32(m->file, str_of(m->arch->name), "attention.head_count_kv", l->index,
-                            &heads) &&
-           heads > 0;
+    return arch_has_key_heads(m, l->index);
 }
 
 static status read_layer(model *m, layer *l, err *e) {
@@ -72,9 +56,6 @@ static status read_layer(model *m, layer *l, err *e) {
     return RZ_OK;
 }
 
-#define ATTENTION(gguf, hf, at, out, in)                                                    \
-    SLOT_ROW(gguf, "self_attn." hf, WEIGHT, L_AT(at), out, in, false, PART_ALL, TWIST_NONE, \
-             FFN_NONE, MIX_ATTN)
 #define MAMBA(gguf, hf, kind, at, out, in, part, twist)                                     \
     SLOT_ROW(gguf, "mamba." hf, kind, L_AT(at), out, in, false, PART_##part, TWIST_##twist, \
              FFN_NONE, MIX_MAMBA2)
@@ -90,10 +71,7 @@ static status read_layer(model *m, layer *l, err *e) {
 
 static const tensor_slot layer_slot[] = {
     RMS_NORM_ROWS,
-    ATTENTION("attn_q.weight", "q_proj.weight", q, HK, D),
-    ATTENTION("attn_k.weight", "k_proj.weight", k, GK, D),
-    ATTENTION("attn_v.weight", "v_proj.weight", v, GK, D),
-    ATTENTION("attn_output.weight", "o_proj.weight", o, D, HK),
+    MIXED_QKVO_ROWS("self_attn.o_proj."),
     MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_z, SI, D, SSM_Z, NONE),
     MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_x, SC, D, SSM_X, NONE),
     MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_dt, SH, D, SSM_DT, NONE),

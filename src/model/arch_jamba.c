@@ -33,12 +33,9 @@ static status configure(model *m, str name, err *e) {
 }
 
 static status is_attention(const model *m, const layer *l, bool *yes, err *e) {
-    uint32_t heads = 0;
     rhythm r = {8, 4};
     if (!m->file->config) {
-        *yes = config_layer_u32(m->file, str_of(m->arch->name), "attention.head_count_kv", l->index,
-                                &heads) &&
-               heads > 0;
+        *yes = arch_has_key_heads(m, l->index);
         return RZ_OK;
     }
     TRY(read_rhythm(m, "attn_layer_period", "attn_layer_offset", &r, e));
@@ -80,9 +77,6 @@ static const tensor_slot model_slot[] = {
     SLOT_END,
 };
 
-#define ATTENTION(gguf, hf, at, out, in)                                                    \
-    SLOT_ROW(gguf, "self_attn." hf, WEIGHT, L_AT(at), out, in, false, PART_ALL, TWIST_NONE, \
-             FFN_NONE, MIX_ATTN)
 #define MAMBA(gguf, hf, kind, at, out, in, part, twist)                                     \
     SLOT_ROW(gguf, "mamba." hf, kind, L_AT(at), out, in, false, PART_##part, TWIST_##twist, \
              FFN_NONE, MIX_MAMBA1)
@@ -90,10 +84,7 @@ static const tensor_slot model_slot[] = {
 static const tensor_slot layer_slot[] = {
     NEED("attn_norm.weight", "input_layernorm.weight", NORM, L_AT(norm_in), D, NONE),
     NEED("ffn_norm.weight", "pre_ff_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE),
-    ATTENTION("attn_q.weight", "q_proj.weight", q, HK, D),
-    ATTENTION("attn_k.weight", "k_proj.weight", k, GK, D),
-    ATTENTION("attn_v.weight", "v_proj.weight", v, GK, D),
-    ATTENTION("attn_output.weight", "o_proj.weight", o, D, HK),
+    MIXED_QKVO_ROWS("self_attn.o_proj."),
     MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_x, SI, D, FIRST, NONE),
     MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_z, SI, D, SECOND, NONE),
     MAMBA("ssm_conv1d.weight", "conv1d.weight", FLAT, ssm_conv, SI, SK, ALL, NONE),
@@ -109,16 +100,8 @@ static const tensor_slot layer_slot[] = {
     MAMBA("ssm_a", "A_log", FLAT, ssm_A, SI, SN, ALL, NEG_EXP),
     MAMBA("ssm_d", "D", FLAT, ssm_skip, SI, NONE, ALL, NONE),
     MAMBA("ssm_out.weight", "out_proj.weight", WEIGHT, ssm_out, D, SI, ALL, NONE),
-    FFN(DENSE, "ffn_gate.weight", "feed_forward.gate_proj.weight", WEIGHT, L_AT(gate), F, D),
-    FFN(DENSE, "ffn_up.weight", "feed_forward.up_proj.weight", WEIGHT, L_AT(up), F, D),
-    FFN(DENSE, "ffn_down.weight", "feed_forward.down_proj.weight", WEIGHT, L_AT(down), D, F),
-    FFN(MOE, "ffn_gate_inp.weight", "feed_forward.router.weight", WEIGHT, L_AT(router), E, D),
-    FFN(MOE, "ffn_gate_exps.weight", "feed_forward.experts.*.gate_proj.weight", EXPERTS,
-        L_AT(experts_gate), FE, D),
-    FFN(MOE, "ffn_up_exps.weight", "feed_forward.experts.*.up_proj.weight", EXPERTS,
-        L_AT(experts_up), FE, D),
-    FFN(MOE, "ffn_down_exps.weight", "feed_forward.experts.*.down_proj.weight", EXPERTS,
-        L_AT(experts_down), D, FE),
+    GATED_FFN_ROWS("feed_forward."),
+    EXPERT_ROWS("feed_forward.", "router."),
     SLOT_END,
 };
 

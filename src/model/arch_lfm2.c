@@ -21,13 +21,10 @@ static status configure(model *m, str name, err *e) {
 }
 
 static bool attends(const model *m, const layer *l) {
-    uint32_t heads = 0;
     const str type = arch_layer_type(m->file, l->index);
     if (type.p) return str_is(type, "full_attention");
     if (m->file->config) return arch_is_listed(m->file, "full_attn_idxs", l->index);
-    return config_layer_u32(m->file, str_of(m->arch->name), "attention.head_count_kv", l->index,
-                            &heads) &&
-           heads > 0;
+    return arch_has_key_heads(m, l->index);
 }
 
 static status read_layer(model *m, layer *l, err *e) {
@@ -43,8 +40,6 @@ static status read_layer(model *m, layer *l, err *e) {
     return RZ_OK;
 }
 
-#define ATTENTION(gguf, hf, kind, at, out, in) \
-    SLOT_ROW(gguf, hf, kind, L_AT(at), out, in, false, PART_ALL, TWIST_NONE, FFN_NONE, MIX_ATTN)
 #define CONV(gguf, hf, kind, at, out, in, part)                                           \
     SLOT_ROW(gguf, hf, kind, L_AT(at), out, in, false, PART_##part, TWIST_NONE, FFN_NONE, \
              MIX_SHORTCONV)
@@ -61,12 +56,9 @@ static const tensor_slot model_slot[] = {
 
 static const tensor_slot layer_slot[] = {
     NEED("attn_norm.weight", "operator_norm.weight", NORM, L_AT(norm_in), D, NONE),
-    ATTENTION("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, q, HK, D),
-    ATTENTION("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, k, GK, D),
-    ATTENTION("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, v, GK, D),
-    ATTENTION("attn_output.weight", "self_attn.out_proj.weight", WEIGHT, o, D, HK),
-    ATTENTION("attn_q_norm.weight", "self_attn.q_layernorm.weight", NORM, q_norm, K, NONE),
-    ATTENTION("attn_k_norm.weight", "self_attn.k_layernorm.weight", NORM, k_norm, K, NONE),
+    MIXED_QKVO_ROWS("self_attn.out_proj."),
+    ATTN_ROW("attn_q_norm.weight", "self_attn.q_layernorm.weight", NORM, L_AT(q_norm), K, NONE),
+    ATTN_ROW("attn_k_norm.weight", "self_attn.k_layernorm.weight", NORM, L_AT(k_norm), K, NONE),
     CONV("shortconv.in_proj.weight", "conv.in_proj.weight", WEIGHT, ssm_in_z, SI, D, THIRD_1),
     CONV("shortconv.in_proj.weight", "conv.in_proj.weight", WEIGHT, ssm_in_C, SI, D, THIRD_2),
     CONV("shortconv.in_proj.weight", "conv.in_proj.weight", WEIGHT, ssm_in_x, SI, D, THIRD_3),

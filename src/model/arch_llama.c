@@ -27,7 +27,7 @@ static const tensor_slot layer_slot[] = {
     QKVO_ROWS,
     QKV_BIAS_ROWS(MAYBE),
     MAYBE("attn_output.bias", "self_attn.o_proj.bias", VECTOR, L_AT(o_bias), D, NONE),
-    GATED_FFN_ROWS,
+    GATED_FFN_ROWS("mlp."),
     FFN(MOE, "ffn_gate_inp.weight", NULL, WEIGHT, L_AT(router), E, D),
     FFN(MOE, "ffn_gate_exps.weight", NULL, EXPERTS, L_AT(experts_gate), FE, D),
     FFN(MOE, "ffn_up_exps.weight", NULL, EXPERTS, L_AT(experts_up), FE, D),

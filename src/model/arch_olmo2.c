@@ -15,7 +15,7 @@ static const tensor_slot layer_slot[] = {
          D, NONE),
     NEED("post_ffw_norm.weight", "post_feedforward_layernorm.weight", NORM, L_AT(norm_ffn_out), D,
          NONE),
-    GATED_FFN_ROWS,
+    GATED_FFN_ROWS("mlp."),
     SLOT_END,
 };
 

@@ -12,7 +12,7 @@ static status configure(model *m, str name, err *e) {
 }
 
 static const tensor_slot layer_slot[] = {
-    RMS_NORM_ROWS, QKVO_ROWS, QKV_BIAS_ROWS(NEED), GATED_FFN_ROWS, SLOT_END,
+    RMS_NORM_ROWS, QKVO_ROWS, QKV_BIAS_ROWS(NEED), GATED_FFN_ROWS("mlp."), SLOT_END,
 };
 
 extern const arch arch_qwen2;

@@ -6,7 +6,7 @@ static const tensor_slot layer_slot[] = {
     QKVO_ROWS,
     NEED("attn_q_norm.weight", "self_attn.q_norm.weight", NORM, L_AT(q_norm), K, NONE),
     NEED("attn_k_norm.weight", "self_attn.k_norm.weight", NORM, L_AT(k_norm), K, NONE),
-    GATED_FFN_ROWS,
+    GATED_FFN_ROWS("mlp."),
     SLOT_END,
 };
 

@@ -44,6 +44,14 @@ extern const tensor_slot arch_model_center[];   /* LayerNorm with bias */
         NEED("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D), \
         NEED("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D), \
         NEED("attn_output.weight", "self_attn.o_proj.weight", WEIGHT, L_AT(o), D, HK)
+/* The same where only some layers attend. */
+#define MIXED_QKVO_ROWS(hf_o)                                                         \
+    ATTN_ROW("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, L_AT(q), HK, D),     \
+        ATTN_ROW("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D), \
+        ATTN_ROW("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D), \
+        ATTN_ROW("attn_output.weight", hf_o "weight", WEIGHT, L_AT(o), D, HK)
+#define ATTN_ROW(gguf, hf, kind, at, out, in) \
+    SLOT_ROW(gguf, hf, kind, at, out, in, false, PART_ALL, TWIST_NONE, FFN_NONE, MIX_ATTN)
 /* row: NEED or MAYBE. */
 #define QKV_BIAS_ROWS(row)                                                           \
     row("attn_q.bias", "self_attn.q_proj.bias", VECTOR, L_AT(q_bias), HK, NONE),     \
@@ -60,23 +68,24 @@ extern const tensor_slot arch_model_center[];   /* LayerNorm with bias */
         ROWS("attn_qkv.bias", hf "bias", VECTOR, L_AT(k_bias), GK, NONE, K, twist), \
         ROWS("attn_qkv.bias", hf "bias", VECTOR, L_AT(v_bias), GK, NONE, V, twist)
 
-/* Feed-forwards: a gated one; one of two matrices with biases; gated experts. */
-#define GATED_FFN_ROWS                                                               \
-    FFN(DENSE, "ffn_gate.weight", "mlp.gate_proj.weight", WEIGHT, L_AT(gate), F, D), \
-        FFN(DENSE, "ffn_up.weight", "mlp.up_proj.weight", WEIGHT, L_AT(up), F, D),   \
-        FFN(DENSE, "ffn_down.weight", "mlp.down_proj.weight", WEIGHT, L_AT(down), D, F)
+/* Feed-forwards: a gated one; one of two matrices with biases; gated experts. hf: what stands in
+ * front of the names in checkpoint folders, hf_router the router's. */
+#define GATED_FFN_ROWS(hf)                                                          \
+    FFN(DENSE, "ffn_gate.weight", hf "gate_proj.weight", WEIGHT, L_AT(gate), F, D), \
+        FFN(DENSE, "ffn_up.weight", hf "up_proj.weight", WEIGHT, L_AT(up), F, D),   \
+        FFN(DENSE, "ffn_down.weight", hf "down_proj.weight", WEIGHT, L_AT(down), D, F)
 #define PLAIN_FFN_ROWS(hf_up, hf_down)                                       \
     NEED("ffn_up.weight", hf_up "weight", WEIGHT, L_AT(up), F, D),           \
         NEED("ffn_up.bias", hf_up "bias", VECTOR, L_AT(up_bias), F, NONE),   \
         NEED("ffn_down.weight", hf_down "weight", WEIGHT, L_AT(down), D, F), \
         NEED("ffn_down.bias", hf_down "bias", VECTOR, L_AT(down_bias), D, NONE)
-#define EXPERT_ROWS                                                                               \
-    FFN(MOE, "ffn_gate_inp.weight", "mlp.gate.weight", WEIGHT, L_AT(router), E, D),               \
-        FFN(MOE, "ffn_gate_exps.weight", "mlp.experts.*.gate_proj.weight", EXPERTS,               \
-            L_AT(experts_gate), FE, D),                                                           \
-        FFN(MOE, "ffn_up_exps.weight", "mlp.experts.*.up_proj.weight", EXPERTS, L_AT(experts_up), \
-            FE, D),                                                                               \
-        FFN(MOE, "ffn_down_exps.weight", "mlp.experts.*.down_proj.weight", EXPERTS,               \
+#define EXPERT_ROWS(hf, hf_router)                                                               \
+    FFN(MOE, "ffn_gate_inp.weight", hf hf_router "weight", WEIGHT, L_AT(router), E, D),          \
+        FFN(MOE, "ffn_gate_exps.weight", hf "experts.*.gate_proj.weight", EXPERTS,               \
+            L_AT(experts_gate), FE, D),                                                          \
+        FFN(MOE, "ffn_up_exps.weight", hf "experts.*.up_proj.weight", EXPERTS, L_AT(experts_up), \
+            FE, D),                                                                              \
+        FFN(MOE, "ffn_down_exps.weight", hf "experts.*.down_proj.weight", EXPERTS,               \
             L_AT(experts_down), D, FE)
 
 #endif

@@ -29,7 +29,7 @@ static void layer_kinds(const model *m, layer *l) {
 static const tensor_slot layer_slot[] = {
     RMS_NORM_ROWS,
     QKVO_ROWS,
-    GATED_FFN_ROWS,
+    GATED_FFN_ROWS("mlp."),
     SLOT_END,
 };
 

@@ -13,7 +13,7 @@ static status configure(model *m, str name, err *e) {
 }
 
 static const tensor_slot layer_slot[] = {
-    LAYER_NORM_ROWS, QKVO_ROWS, QKV_BIAS_ROWS(MAYBE), GATED_FFN_ROWS, SLOT_END,
+    LAYER_NORM_ROWS, QKVO_ROWS, QKV_BIAS_ROWS(MAYBE), GATED_FFN_ROWS("mlp."), SLOT_END,
 };
 
 extern const arch arch_stablelm;
