@@ -183,3 +183,11 @@ static void check_exchange(const running *r, const exchange *x) {
 void check_exchanges(const running *r, const exchange *list, size_t n) {
     for (size_t i = 0; i < n; i++) check_exchange(r, &list[i]);
 }
+
+void check_demo(const rz_server_options *opt, const exchange *list, size_t n) {
+    running r;
+    if (!make_server(&r, opt)) return;
+    start_server(&r);
+    check_exchanges(&r, list, n);
+    stop_server(&r);
+}

@@ -54,5 +54,7 @@ typedef struct exchange {
 } exchange;
 /* Each on its own connection. */
 void check_exchanges(const running *r, const exchange *list, size_t n);
+/* The same of a server with the demo model, from start to stop. */
+void check_demo(const rz_server_options *opt, const exchange *list, size_t n);
 
 #endif

@@ -22,11 +22,7 @@ static void test_openai_requests_are_answered(void) {
         {"/v1/chat/completions", CHAT ",\"n\":3,\"max_tokens\":1}", 200,
          "{\"index\":2,\"message\""},
     };
-    running r;
-    if (!make_server(&r, NULL)) return;
-    start_server(&r);
-    check_exchanges(&r, list, sizeof list / sizeof *list);
-    stop_server(&r);
+    check_demo(NULL, list, sizeof list / sizeof *list);
 }
 
 static void test_openai_errors_have_their_shape(void) {
@@ -48,11 +44,7 @@ static void test_openai_errors_have_their_shape(void) {
         BAD("/v1/chat/completions", CHAT ",\"n\":0}", "field `n` must be from 1"),
 #undef BAD
     };
-    running r;
-    if (!make_server(&r, NULL)) return;
-    start_server(&r);
-    check_exchanges(&r, list, sizeof list / sizeof *list);
-    stop_server(&r);
+    check_demo(NULL, list, sizeof list / sizeof *list);
 }
 
 /* The tokens that come with log probabilities spell the answer, and greedy takes the likeliest. */

@@ -101,6 +101,15 @@ static rz_model *open_demo(int threads) {
     return m;
 }
 
+/* An engine that runs so many requests at once, or NULL. */
+static rz_engine *open_engine(rz_model *m, size_t places) {
+    rz_engine *g = NULL;
+    rz_engine_options opt = RZ_ENGINE_INIT;
+    opt.max_requests = places;
+    if (rz_engine_new(&g, m, &opt, NULL) < 0) test_fail(__FILE__, __LINE__, "no engine");
+    return g;
+}
+
 static void run_alone(rz_model *m, answer *a) {
     for (int i = 0; i < PROMPTS; i++) {
         rz_engine *g;
@@ -235,10 +244,8 @@ static void test_cancel_at_every_step(void) {
 static void test_free_ends_what_runs(void) {
     rz_model *m = open_demo(2);
     REQUIRE(m);
-    rz_engine *g;
-    rz_engine_options opt = RZ_ENGINE_INIT;
-    opt.max_requests = 2;
-    REQUIRE(rz_engine_new(&g, m, &opt, NULL) == RZ_OK);
+    rz_engine *g = open_engine(m, 2);
+    REQUIRE(g);
     static answer a[PROMPTS];
     memset(a, 0, sizeof a);
     for (int i = 0; i < PROMPTS; i++) {
@@ -303,10 +310,8 @@ static void test_full_queue_and_long_prompts_are_refused(void) {
 static void test_a_paused_reader_stops_nobody(void) {
     rz_model *m = open_demo(1);
     REQUIRE(m);
-    rz_engine *g;
-    rz_engine_options opt = RZ_ENGINE_INIT;
-    opt.max_requests = 1; /* the paused one holds the only place */
-    REQUIRE(rz_engine_new(&g, m, &opt, NULL) == RZ_OK);
+    rz_engine *g = open_engine(m, 1); /* the paused one holds the only place */
+    REQUIRE(g);
     static answer slow, quick, alone;
     memset(&slow, 0, sizeof slow);
     memset(&quick, 0, sizeof quick);
@@ -334,10 +339,8 @@ static void test_a_paused_reader_stops_nobody(void) {
 static void test_a_request_ends_when_its_time_is_over(void) {
     rz_model *m = open_demo(1);
     REQUIRE(m);
-    rz_engine *g;
-    rz_engine_options opt = RZ_ENGINE_INIT;
-    opt.max_requests = 1;
-    REQUIRE(rz_engine_new(&g, m, &opt, NULL) == RZ_OK);
+    rz_engine *g = open_engine(m, 1);
+    REQUIRE(g);
     static answer late[3], patient;
     memset(late, 0, sizeof late);
     memset(&patient, 0, sizeof patient);

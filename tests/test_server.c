@@ -68,11 +68,7 @@ static void test_every_route_answers(void) {
         {"/stream/generate", "{\"prompt\":\"Once\",\"max_tokens\":2}", 200,
          "event: done\ndata: {\"num_generated\":2"},
     };
-    running r;
-    if (!make_server(&r, NULL)) return;
-    start_server(&r);
-    check_exchanges(&r, list, sizeof list / sizeof *list);
-    stop_server(&r);
+    check_demo(NULL, list, sizeof list / sizeof *list);
 }
 
 static void test_wrong_requests_get_a_clear_error(void) {
@@ -120,11 +116,7 @@ static void test_wrong_requests_get_a_clear_error(void) {
         {"/detokenize", "{\"token_ids\":[1,\"x\"]}", 422, "`token_ids` must hold token ids"},
         {"/detokenize", "{\"token_ids\":[100000000]}", 400, "100000000"},
     };
-    running r;
-    if (!make_server(&r, NULL)) return;
-    start_server(&r);
-    check_exchanges(&r, list, sizeof list / sizeof *list);
-    stop_server(&r);
+    check_demo(NULL, list, sizeof list / sizeof *list);
 }
 
 typedef struct raw {
@@ -529,6 +521,25 @@ static void test_full_queue_is_503(void) {
     stop_server(&r);
 }
 
+/* Each dialect says in its own shape that the answer took too long. */
+static void test_an_answer_has_its_time(void) {
+#define MANY "\"stream\":false,\"max_tokens\":200,\"n\":32,\"ignore_eos\":true,"
+    static const exchange list[] = {
+        {"/generate", "{\"prompt\":\"Once\",\"timeout\":20000}", 200, "\"num_generated\":50,"},
+        {"/generate", "{\"prompt\":\"Once\",\"timeout\":0}", 400, "field `timeout` must be from"},
+        {"/generate", "{\"prompt\":\"Once\",\"timeout\":\"1\"}", 422, "field `timeout` must be"},
+        {"/v1/completions", "{\"prompt\":\"Once\"," MANY "\"timeout\":0.001}", 504,
+         "{\"error\":{\"message\":\"the request took longer than 0.001 "
+         "s\",\"type\":\"server_error\""},
+        {"/batch/generate",
+         "{\"prompts\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"],\"max_tokens\":200,"
+         "\"ignore_eos\":true,\"timeout\":0.001}",
+         504, "{\"error\":\"the request took longer than 0.001 s\"}"},
+    };
+#undef MANY
+    check_demo(NULL, list, sizeof list / sizeof *list);
+}
+
 static void test_stop_finishes_what_runs(void) {
     running r;
     if (!make_small_server(&r)) return;
@@ -869,6 +880,7 @@ void suite_server(void) {
     RUN(test_disconnect_cancels);
     RUN(test_a_client_that_never_reads_is_dropped);
     RUN(test_full_queue_is_503);
+    RUN(test_an_answer_has_its_time);
     RUN(test_stop_finishes_what_runs);
     RUN(test_second_stop_cuts_off);
     RUN(test_drain_has_an_end);

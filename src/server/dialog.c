@@ -208,6 +208,22 @@ void dialog_attach(fields *f, const dialog *d, job *j, uint32_t i) {
     if (!j->gen[i].tools || j->gen[i].text.failed) fields_fail(f, 500, "out of memory");
 }
 
+void dialog_feed(gen *g, str text, const tool_sink *sink) {
+    if (!g->tools && text.len) sink->text(sink->ud, text);
+    if (g->tools && !toolcall_feed(g->tools, text, sink)) g->text.failed = true;
+}
+
+int dialog_finish(const job *j, gen *g, const tool_sink *sink, const char **text) {
+    const int code = ask_trouble(j, g, text);
+    return !code && g->tools && !toolcall_finish(g->tools, sink) ? 500 : code;
+}
+
+bool dialog_take_apart(gen *g, const tool_sink *sink) {
+    if (!g->tools) sink->text(sink->ud, buf_view(&g->text));
+    return !g->tools ||
+           (toolcall_feed(g->tools, buf_view(&g->text), sink) && toolcall_finish(g->tools, sink));
+}
+
 void dialog_call_id(uint64_t answer, uint32_t n, char out[10]) {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     /* splitmix64, so that neighbours look nothing alike. */

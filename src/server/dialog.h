@@ -26,6 +26,13 @@ void dialog_translate(fields *f, server *s, buf *request, dialog *out);
 job *dialog_start(fields *f, conn *c, const job_type *type, const dialog *d, const rz_params *p);
 /* Give generation i of the job what reads the calls in its answer. */
 void dialog_attach(fields *f, const dialog *d, job *j, uint32_t i);
+/* More of the answer of g, to its texts and calls: all of it is text when no tool may be called.
+ * Without memory g->text is failed, which ends the request. */
+void dialog_feed(gen *g, str text, const tool_sink *sink);
+/* The answer is over: what was held back comes out. As ask_trouble, which comes first. */
+int dialog_finish(const job *j, gen *g, const tool_sink *sink, const char **text);
+/* The whole answer of g, which was collected in g->text. false: no memory. */
+bool dialog_take_apart(gen *g, const tool_sink *sink);
 /* An id for call n of an answer: nine letters and digits, as Mistral's templates ask for. */
 void dialog_call_id(uint64_t answer, uint32_t n, char out[10]);
 

@@ -280,11 +280,7 @@ static void whole_end(job *j) {
     parts p = {j, BUF_INIT, BUF_INIT};
     const tool_sink sink = {add_text, add_use, &p};
     buf *b = reply_body(j->srv);
-    bool good = true;
-    if (!g->tools) buf_str(&p.text, buf_view(&g->text));
-    else
-        good =
-            toolcall_feed(g->tools, buf_view(&g->text), &sink) && toolcall_finish(g->tools, &sink);
+    const bool good = dialog_take_apart(g, &sink);
     begin_message(b, j);
     if (p.text.len || !p.uses.len) {
         buf_text(b, "{\"type\":\"text\",\"text\":");
@@ -358,8 +354,7 @@ static void event_use(void *ud, str name, str input) {
 static void event_token(job *j, gen *g, rz_token id, str text) {
     const tool_sink sink = {event_text, event_use, j};
     (void)id;
-    if (!g->tools && text.len) event_text(j, text);
-    if (g->tools && !toolcall_feed(g->tools, text, &sink)) g->text.failed = true;
+    dialog_feed(g, text, &sink);
 }
 
 static void event_begin(job *j) {
@@ -375,8 +370,7 @@ static void event_end(job *j) {
     gen *g = &j->gen[0];
     const tool_sink sink = {event_text, event_use, j};
     const char *text;
-    int code = ask_trouble(j, g, &text);
-    if (!code && g->tools && !toolcall_finish(g->tools, &sink)) code = 500;
+    const int code = dialog_finish(j, g, &sink, &text);
     if (code) {
         j->srv->metrics.failed++;
         write_error(sse_event(j->conn, "error"), code, text);
@@ -419,7 +413,7 @@ void messages_post(conn *c, const call *in) {
         gen *g = &j->gen[0];
         sse_begin(c);
         event_begin(j);
-        if (g->tools && !toolcall_feed(g->tools, buf_view(&g->text), &sink)) g->text.failed = true;
+        dialog_feed(g, buf_view(&g->text), &sink);
     }
     job_started(j);
 }

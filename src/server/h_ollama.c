@@ -275,11 +275,7 @@ static void whole_end(job *j) {
     parts p = {BUF_INIT, BUF_INIT};
     const tool_sink sink = {add_text, add_call, &p};
     buf *b = reply_body(j->srv);
-    bool good = true;
-    if (!g->tools) buf_str(&p.text, buf_view(&g->text));
-    else
-        good =
-            toolcall_feed(g->tools, buf_view(&g->text), &sink) && toolcall_finish(g->tools, &sink);
+    const bool good = dialog_take_apart(g, &sink);
     begin_line(b, j);
     write_text(b, j, buf_view(&p.text), buf_view(&p.calls));
     write_end(b, j);
@@ -311,16 +307,14 @@ static void line_call(void *ud, str name, str args) {
 static void line_token(job *j, gen *g, rz_token id, str text) {
     const tool_sink sink = {line_text, line_call, j};
     (void)id;
-    if (!g->tools && text.len) line_text(j, text);
-    if (g->tools && !toolcall_feed(g->tools, text, &sink)) g->text.failed = true;
+    dialog_feed(g, text, &sink);
 }
 
 static void line_end(job *j) {
     gen *g = &j->gen[0];
     const tool_sink sink = {line_text, line_call, j};
     const char *text;
-    int code = ask_trouble(j, g, &text);
-    if (!code && g->tools && !toolcall_finish(g->tools, &sink)) code = 500;
+    const int code = dialog_finish(j, g, &sink, &text);
     if (code) {
         j->srv->metrics.failed++;
         reply_error_json(reply_part(j->conn), str_of(text));

@@ -167,12 +167,7 @@ static void add_call(void *ud, str name, str args) {
 static void message(buf *b, gen *g) {
     parts p = {.gen = g};
     const tool_sink sink = {add_text, add_call, &p};
-    if (g->tools) {
-        b->failed |= !toolcall_feed(g->tools, buf_view(&g->text), &sink);
-        b->failed |= !toolcall_finish(g->tools, &sink);
-    } else {
-        buf_str(&p.text, buf_view(&g->text));
-    }
+    b->failed |= !dialog_take_apart(g, &sink);
     buf_text(b, "\"message\":{\"role\":\"assistant\",\"content\":");
     if (p.n && !p.text.len) buf_text(b, "null");
     else json_write_string(b, buf_view(&p.text));
@@ -293,8 +288,7 @@ static void chunk_token(job *j, gen *g, rz_token id, str text) {
     const tool_sink sink = {chunk_text, chunk_call, g};
     (void)id;
     (void)j;
-    if (!g->tools && text.len) chunk_text(g, text);
-    if (g->tools && !toolcall_feed(g->tools, text, &sink)) g->text.failed = true;
+    dialog_feed(g, text, &sink);
 }
 
 static void chunk_end(job *j) {
@@ -303,8 +297,7 @@ static void chunk_end(job *j) {
     for (uint32_t i = 0; i < j->n; i++) {
         gen *g = &j->gen[i];
         const tool_sink sink = {chunk_text, chunk_call, g};
-        int code = ask_trouble(j, g, &text);
-        if (!code && g->tools && !toolcall_finish(g->tools, &sink)) code = 500;
+        const int code = dialog_finish(j, g, &sink, &text);
         if (code) {
             j->srv->metrics.failed++;
             openai_error(sse_event(j->conn, NULL), code, text);
@@ -343,7 +336,7 @@ static void begin_stream(job *j) {
         gen *g = &j->gen[i];
         const tool_sink sink = {chunk_text, chunk_call, g};
         if (j->openai.chat) chunk(j, i, &nothing, NULL, true);
-        if (g->tools && !toolcall_feed(g->tools, buf_view(&g->text), &sink)) g->text.failed = true;
+        dialog_feed(g, buf_view(&g->text), &sink);
         if (j->openai.chat) continue;
         if (j->openai.echo &&
             native_decode(j->srv, j->gen[i].prompt, j->gen[i].n_prompt, &text, &e) == RZ_OK)

@@ -234,11 +234,7 @@ static void whole_end(job *j) {
     parts p = {j, BUF_INIT, BUF_INIT};
     buf out = BUF_INIT;
     const tool_sink sink = {add_text, add_call, &p};
-    bool good = true;
-    if (!g->tools) buf_str(&p.text, buf_view(&g->text));
-    else
-        good =
-            toolcall_feed(g->tools, buf_view(&g->text), &sink) && toolcall_finish(g->tools, &sink);
+    const bool good = dialog_take_apart(g, &sink);
     const str all = buf_view(&p.text);
     if (all.len || !p.calls.len) write_message(&out, j, &all);
     if (out.len && p.calls.len) buf_char(&out, ',');
@@ -357,16 +353,14 @@ static void event_call(void *ud, str name, str args) {
 static void stream_token(job *j, gen *g, rz_token id, str text) {
     const tool_sink sink = {event_text, event_call, j};
     (void)id;
-    if (!g->tools && text.len) event_text(j, text);
-    if (g->tools && !toolcall_feed(g->tools, text, &sink)) g->text.failed = true;
+    dialog_feed(g, text, &sink);
 }
 
 static void stream_end(job *j) {
     gen *g = &j->gen[0];
     const tool_sink sink = {event_text, event_call, j};
     const char *text;
-    int code = ask_trouble(j, g, &text);
-    if (!code && g->tools && !toolcall_finish(g->tools, &sink)) code = 500;
+    const int code = dialog_finish(j, g, &sink, &text);
     if (code) {
         buf *b = event(j, "error");
         j->srv->metrics.failed++;
@@ -396,7 +390,7 @@ static void stream_begin(job *j) {
     }
     buf opening = g->text; /* from here on it holds the text of the open message */
     g->text = (buf)BUF_INIT;
-    if (g->tools && !toolcall_feed(g->tools, buf_view(&opening), &sink)) g->text.failed = true;
+    dialog_feed(g, buf_view(&opening), &sink);
     buf_free(&opening);
 }
 
