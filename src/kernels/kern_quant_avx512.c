@@ -22,21 +22,12 @@ enum {
     MOST_X = 256, /* rows of x that share an unpacked chunk */
 };
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* Two groups of 16 rows, a chunk of inputs, and the sums of every row of x so far. */
-typedef struct chunk {
+struct chunk {
     lane_block b[CHUNK_BLOCKS][2];
     __m512 acc[MOST_X][2];
-} chunk;
+};
 _Static_assert(sizeof(chunk) <= KERN_SCRATCH, "scratch of integer products");
-
-/* Where a chunk's sums go: with the last chunk of a row they are the outputs. */
-typedef struct target {
-    float *y[2]; /* of the two groups of rows, NULL before the last chunk */
-    size_t y_stride;
-    uint32_t first_block, n_block;
-} target;
 
 INLINE __m512i broadcast4(const int8_t *q) {
     int32_t four;
@@ -117,13 +108,6 @@ INLINE void tile_block(__m512 acc[TILE_X][2], const lane_block *v, const int8_t 
                    C);
 }
 
-/* The rows of x behind these will be next: have a line of each near by then. */
-INLINE void fetch_next(const void *p, size_t stride, const int C) {
-    UNROLL
-    for (int c = 0; c < C; c++)
-        _mm_prefetch((const char *)p + (size_t)(c + C) * stride, _MM_HINT_T0);
-}
-
 INLINE void tile(chunk *u, const kern_rows *x, uint32_t c0, const int C, const target *to,
                  const kern_link link) {
     __m512 acc[TILE_X][2];
@@ -178,8 +162,6 @@ INLINE void run_chunk(chunk *u, const kern_rows *x, const target *to, const kern
     }
 }
 
-typedef void chunk_fn(chunk *u, const kern_rows *x, const target *to);
-
 static void chunk_32(chunk *u, const kern_rows *x, const target *to) {
     run_chunk(u, x, to, LINK_32);
 }
@@ -193,62 +175,21 @@ static void chunk_16(chunk *u, const kern_rows *x, const target *to) {
     run_chunk(u, x, to, LINK_16);
 }
 
-/* How a type is multiplied. */
-typedef struct method {
-    lane_unpack *unpack;
-    chunk_fn *run;
-} method;
-
-/* Up to MOST_X rows of x. What memory sees is not the streams of 32 rows but one: while some rows
- * are used, the next are fetched from front to back. */
-static void product_rows(float *y, size_t y_stride, const lane_source *w, uint32_t n_row,
-                         const kern_rows *x, chunk *u, const method *m) {
-    const uint32_t n_block = x->n / 32, last = n_row - LANE_ROWS;
-    const uint32_t most = x->T <= FEW_X ? FEW_BLOCKS : CHUNK_BLOCKS;
-    for (uint32_t i = 0; i < n_row; i += 2 * LANE_ROWS) {
-        lane_source s = *w;
-        s.ahead = w->w + (i + 2 * LANE_ROWS) * w->stride;
-        /* The last groups overlap those before them. */
-        const uint32_t r[2] = {i < last ? i : last, i + LANE_ROWS < last ? i + LANE_ROWS : last};
-        for (uint32_t b = 0; b < n_block; b += most) {
-            target to = {.y_stride = y_stride, .first_block = b, .n_block = n_block - b};
-            if (to.n_block > most) to.n_block = most;
-            for (int h = 0; h < 2; h++) {
-                to.y[h] = b + to.n_block == n_block ? y + r[h] : NULL;
-                s.w = w->w + r[h] * w->stride;
-                m->unpack(&u->b[0][h], &s, b, to.n_block);
-            }
-            m->run(u, x, &to);
-        }
-    }
-}
-
-static void product(float *y, size_t y_stride, const lane_source *w, uint32_t n_row,
-                    const kern_rows *x, void *scratch, lane_unpack *unpack, quant_type t) {
+static chunk_fn *form_of(quant_type t) {
     static chunk_fn *const run[] = {
         [LINK_32] = chunk_32,
         [LINK_32_OFFSET] = chunk_32_offset,
         [LINK_32_OFFSETS] = chunk_32_offsets,
         [LINK_16] = chunk_16,
     };
-    const method m = {unpack, run[kern_quant_of(t)->link]};
-    for (uint32_t c = 0; c < x->T; c += MOST_X) {
-        kern_rows part = *x;
-        part.q += c * x->q_stride;
-        part.block += c * x->block_stride;
-        part.T = x->T - c < MOST_X ? x->T - c : MOST_X;
-        product_rows(y + c * y_stride, y_stride, w, n_row, &part, scratch, &m);
-    }
+    return run[kern_quant_of(t)->link];
 }
 
-/* Fewer rows than lanes: the specification does it. */
-#define X(type, stem)                                                                       \
-    void avx512_##stem(float *y, size_t y_stride, const uint8_t *w, size_t row_bytes,       \
-                       uint32_t n_row, const kern_rows *x, void *scratch) {                 \
-        const lane_source s = {.w = w, .stride = row_bytes};                                \
-        if (n_row < LANE_ROWS) scalar_##stem(y, y_stride, w, row_bytes, n_row, x, scratch); \
-        else product(y, y_stride, &s, n_row, x, scratch, lanes_##stem, QUANT_##type);       \
-    }
+INLINE uint32_t chunk_blocks(uint32_t T) { return T <= FEW_X ? FEW_BLOCKS : CHUNK_BLOCKS; }
+
+#include "kernels/kern_quant_lanes.inc"
+
+#define X(type, stem) PRODUCT(avx512_##stem, scalar_##stem, LANES(stem), form_of(QUANT_##type))
 KERN_QUANT_LIST(X)
 #undef X
 #endif

@@ -15,10 +15,7 @@
  *    not pay: there the sign of the weights goes to x, and VPMADDUBSW takes what is left. */
 #if defined(__x86_64__)
 #include "kernels/kern_unpack_avx2.h"
-
-#include <string.h>
-
-#include "kernels/kern_unroll.h"
+#include "kernels/kern_ymm.h"
 
 enum {
     CHUNK_BLOCKS = 8, /* unpacked at a time: 16 rows of them stay in the nearest cache */
@@ -27,24 +24,15 @@ enum {
     MOST_X = 256, /* rows of x that share an unpacked chunk */
 };
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* Two groups of 8 rows, a chunk of inputs, both once more where they are widened, and the sums of
  * every row of x so far. Widened, the even ones of 32 bytes come first, then the odd ones. */
-typedef struct chunk {
+struct chunk {
     lane_block b[CHUNK_BLOCKS][2];
     __m256i wide[CHUNK_BLOCKS][2][16];
     __m256i x[TILE_X][CHUNK_BLOCKS][2];
     __m256 acc[MOST_X][2];
-} chunk;
+};
 _Static_assert(sizeof(chunk) <= KERN_SCRATCH, "scratch of integer products");
-
-/* Where a chunk's sums go: with the last chunk of a row they are the outputs. */
-typedef struct target {
-    float *y[2]; /* of the two groups of rows, NULL before the last chunk */
-    size_t y_stride;
-    uint32_t first_block, n_block;
-} target;
 
 /* What the bytes of lane_block.w are. */
 typedef enum byte_kind {
@@ -65,16 +53,6 @@ typedef struct form {
 } form;
 
 /* ---- Integer sums ---- */
-
-/* Integer sums may be taken in any order, so compilers gather all products of a block before they
- * add them, in far more registers than there are. This holds a sum to the order written. */
-#define IN_TURN(sum) __asm__("" : "+x"(sum))
-
-INLINE __m256i broadcast4(const void *q) {
-    int32_t four;
-    memcpy(&four, q, sizeof four);
-    return _mm256_set1_epi32(four);
-}
 
 /* Registers whose products fit 16 bits together. */
 INLINE int run_of(const byte_kind k) { return k == BYTES_4 ? 8 : k == BYTES_6 ? 2 : 4; }
@@ -230,10 +208,6 @@ INLINE void tile_block(__m256 (*acc)[2], const lane_block *v, const __m256i *wid
     add_offset(acc, v, 1, &t->in->half_sum[1], t->in_stride * FLOATS, C);
 }
 
-/* Sixteen signed bytes at even and at odd places to 16 bits. */
-INLINE __m256i even_words(__m256i b) { return _mm256_srai_epi16(_mm256_slli_epi16(b, 8), 8); }
-INLINE __m256i odd_words(__m256i b) { return _mm256_srai_epi16(b, 8); }
-
 INLINE void widen_x(chunk *u, const char *q, size_t stride, uint32_t n_block, const int C) {
     UNROLL
     for (size_t c = 0; c < (size_t)C; c++)
@@ -243,13 +217,6 @@ INLINE void widen_x(chunk *u, const char *q, size_t stride, uint32_t n_block, co
             u->x[c][b][0] = even_words(v);
             u->x[c][b][1] = odd_words(v);
         }
-}
-
-/* The rows of x behind these will be next: have a line of each near by then. */
-INLINE void fetch_next(const void *p, size_t stride, const int C) {
-    UNROLL
-    for (int c = 0; c < C; c++)
-        _mm_prefetch((const char *)p + (size_t)(c + C) * stride, _MM_HINT_T0);
 }
 
 /* C rows of x from c0 on against the chunk. */
@@ -301,8 +268,6 @@ INLINE void run_chunk(chunk *u, const kern_rows *x, const target *to, const form
 }
 
 /* ---- Forms ---- */
-
-typedef void chunk_fn(chunk *u, const kern_rows *x, const target *to);
 
 /* Functions chunk_<name>: the bytes, the link, the power of two that is added to weights or -1. */
 #define FORMS(X)                                  \
@@ -360,54 +325,15 @@ static chunk_fn *form_of(quant_type t, bool few) {
     }
 }
 
-typedef struct method {
-    lane_unpack *unpack;
-    chunk_fn *run;
-} method;
-
-/* Up to MOST_X rows of x. What memory sees is not the streams of 16 rows but one: while some rows
- * are used, the next are fetched from front to back. */
-static void product_rows(float *y, size_t y_stride, const lane_source *w, uint32_t n_row,
-                         const kern_rows *x, chunk *u, const method *m) {
-    const uint32_t n_block = x->n / 32, last = n_row - LANE_ROWS;
-    for (uint32_t i = 0; i < n_row; i += 2 * LANE_ROWS) {
-        lane_source s = *w;
-        s.ahead = w->w + (i + 2 * LANE_ROWS) * w->stride;
-        /* The last groups overlap those before them. */
-        const uint32_t r[2] = {i < last ? i : last, i + LANE_ROWS < last ? i + LANE_ROWS : last};
-        for (uint32_t b = 0; b < n_block; b += CHUNK_BLOCKS) {
-            target to = {.y_stride = y_stride, .first_block = b, .n_block = n_block - b};
-            if (to.n_block > CHUNK_BLOCKS) to.n_block = CHUNK_BLOCKS;
-            for (int h = 0; h < 2; h++) {
-                to.y[h] = b + to.n_block == n_block ? y + r[h] : NULL;
-                s.w = w->w + r[h] * w->stride;
-                m->unpack(&u->b[0][h], &s, b, to.n_block);
-            }
-            m->run(u, x, &to);
-        }
-    }
+INLINE uint32_t chunk_blocks(uint32_t T) {
+    (void)T;
+    return CHUNK_BLOCKS;
 }
 
-static void product(float *y, size_t y_stride, const lane_source *w, uint32_t n_row,
-                    const kern_rows *x, void *scratch, const method *m) {
-    for (uint32_t c = 0; c < x->T; c += MOST_X) {
-        kern_rows part = *x;
-        part.q += c * x->q_stride;
-        part.block += c * x->block_stride;
-        part.T = x->T - c < MOST_X ? x->T - c : MOST_X;
-        product_rows(y + c * y_stride, y_stride, w, n_row, &part, scratch, m);
-    }
-}
+#include "kernels/kern_quant_lanes.inc"
 
-/* Fewer rows than lanes: the specification does it. */
-#define X(type, stem)                                                                       \
-    void avx2_##stem(float *y, size_t y_stride, const uint8_t *w, size_t row_bytes,         \
-                     uint32_t n_row, const kern_rows *x, void *scratch) {                   \
-        const lane_source s = {.w = w, .stride = row_bytes};                                \
-        const method m = {lanes8_##stem, form_of(QUANT_##type, x->T <= FEW_X)};             \
-        if (n_row < LANE_ROWS) scalar_##stem(y, y_stride, w, row_bytes, n_row, x, scratch); \
-        else product(y, y_stride, &s, n_row, x, scratch, &m);                               \
-    }
+#define X(type, stem) \
+    PRODUCT(avx2_##stem, scalar_##stem, LANES(stem), form_of(QUANT_##type, x->T <= FEW_X))
 KERN_QUANT_OTHERS(X)
 #undef X
 #endif

@@ -10,44 +10,13 @@
 
 #include <string.h>
 
-#include "kernels/kern_unroll.h"
+#include "kernels/kern_ymm.h"
 #include "quant/block.h"
 #include "quant/quant_iq_tables.h"
 
 enum { ROWS = LANE_ROWS };
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* ---- Bringing rows into lanes ---- */
-
-INLINE __m128i load16(const void *p) { return _mm_loadu_si128(p); }
-
-/* 16 bytes of 8 rows: register j gets word j of every row, row r in lane r. */
-INLINE void turn(const uint8_t *p, size_t stride, __m256i out[4]) {
-    __m256i a[4];
-    UNROLL
-    for (size_t i = 0; i < 4; i++)
-        a[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(p + i * stride)),
-                                       load16(p + (i + 4) * stride), 1);
-    const __m256i lo0 = _mm256_unpacklo_epi32(a[0], a[1]), hi0 = _mm256_unpackhi_epi32(a[0], a[1]);
-    const __m256i lo1 = _mm256_unpacklo_epi32(a[2], a[3]), hi1 = _mm256_unpackhi_epi32(a[2], a[3]);
-    out[0] = _mm256_unpacklo_epi64(lo0, lo1);
-    out[1] = _mm256_unpackhi_epi64(lo0, lo1);
-    out[2] = _mm256_unpacklo_epi64(hi0, hi1);
-    out[3] = _mm256_unpackhi_epi64(hi0, hi1);
-}
-
-INLINE int word_at(const void *p) {
-    int v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-INLINE short half_at(const void *p) {
-    short v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
 
 /* The four bytes at `p` of 8 rows, and the byte there, without sign. */
 INLINE __m256i words_of_rows(const uint8_t *p, size_t s) {
@@ -61,13 +30,6 @@ INLINE __m256i bytes_of_rows(const uint8_t *p, size_t s) {
                              p[7 * s]);
 }
 
-/* The half-precision number at `p` of 8 rows. */
-INLINE __m256 halves_of_rows(const uint8_t *p, size_t s) {
-    return _mm256_cvtph_ps(_mm_setr_epi16(
-        half_at(p), half_at(p + s), half_at(p + 2 * s), half_at(p + 3 * s), half_at(p + 4 * s),
-        half_at(p + 5 * s), half_at(p + 6 * s), half_at(p + 7 * s)));
-}
-
 /* The half-precision number in the low, or the high, 16 bits of each lane. */
 INLINE __m256 halves_of_lanes(__m256i v) {
     const __m128i lo = _mm256_castsi256_si128(v), hi = _mm256_extracti128_si256(v, 1);
@@ -77,13 +39,6 @@ INLINE __m256 low_half(__m256i v) {
     return halves_of_lanes(_mm256_and_si256(v, _mm256_set1_epi32(0xffff)));
 }
 INLINE __m256 high_half(__m256i v) { return halves_of_lanes(_mm256_srli_epi32(v, 16)); }
-
-/* Bring n bytes of what is needed later into the near cache. */
-INLINE void fetch(lane_source *s, size_t n) {
-    enum { LINE = 64 };
-    for (size_t i = 0; i < n; i += LINE) _mm_prefetch((const char *)s->ahead + i, _MM_HINT_T0);
-    s->ahead += n;
-}
 
 /* ---- Fields ---- */
 
@@ -100,24 +55,7 @@ INLINE __m256i or_masked(__m256i a, __m256i b, int mask) {
 
 INLINE __m256 negated(__m256 v) { return _mm256_xor_ps(v, _mm256_set1_ps(-0.0f)); }
 
-/* Byte i of each lane as a float, and as a signed one. */
-INLINE __m256 byte_float(__m256i v, const int i) {
-    const __m256i b = _mm256_and_si256(_mm256_srli_epi32(v, 8 * i), _mm256_set1_epi32(255));
-    return _mm256_cvtepi32_ps(b);
-}
-INLINE __m256 signed_byte_float(__m256i v, const int i) {
-    return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 24 - 8 * i), 24));
-}
-
-/* Byte i of each lane in all its bytes, or in both its 16-bit halves. */
-INLINE __m256i repeat_byte(__m256i v, const int i) {
-    const __m256i lane =
-        _mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
-    return _mm256_shuffle_epi8(v, _mm256_add_epi8(lane, _mm256_set1_epi8((char)i)));
-}
-INLINE __m256i repeat_byte_16(__m256i v, const int i) {
-    return _mm256_and_si256(repeat_byte(v, i), _mm256_set1_epi16(255));
-}
+#include "kernels/kern_unpack_lanes.inc"
 
 /* Bits 4j .. 4j+3 of each lane, one for each byte: `value` or 0. */
 INLINE __m256i four_bits(__m256i v, const int j, int value) {
@@ -491,35 +429,27 @@ void lanes8_tq1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-void lanes8_q1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
-    const uint8_t *p = s->w + first / 4 * sizeof(block_q1_0);
-    for (uint32_t b = 0; b < n; b += 4, p += sizeof(block_q1_0)) {
+/* Blocks of one bit, or two bits, for each weight: 16 bytes behind a scale. */
+INLINE void few_bits(lane_block *out, lane_source *s, uint32_t first, uint32_t n, const int width) {
+    _Static_assert(sizeof(block_q1_0) == sizeof(block_q2_0), "the same but for the width");
+    const uint32_t blocks = width == 1 ? 4 : 2; /* of 32 */
+    const __m256i low = _mm256_set1_epi32(255);
+    const uint8_t *p = s->w + first / blocks * sizeof(block_q1_0);
+    for (uint32_t b = 0; b < n; b += blocks, p += sizeof(block_q1_0)) {
         __m256i q[4];
         fetch(s, ROWS * sizeof(block_q1_0));
         const __m256 d = halves_of_rows(p, s->stride);
         turn(FIELD(q1_0, q), s->stride, q);
-        for (size_t i = 0; i < 4; i++, out += 2) {
+        for (size_t i = 0; i < blocks; i++, out += 2) {
             out->scale[0] = d;
             UNROLL
-            for (int j = 0; j < 8; j++) out->w[j] = four_bits(q[i], j, 2);
-        }
-    }
-}
-
-void lanes8_q2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
-    const __m256i low = _mm256_set1_epi32(255);
-    const uint8_t *p = s->w + first / 2 * sizeof(block_q2_0);
-    for (uint32_t b = 0; b < n; b += 2, p += sizeof(block_q2_0)) {
-        __m256i q[4];
-        fetch(s, ROWS * sizeof(block_q2_0));
-        const __m256 d = halves_of_rows(p, s->stride);
-        turn(FIELD(q2_0, q), s->stride, q);
-        for (size_t i = 0; i < 2; i++, out += 2) {
-            out->scale[0] = d;
-            UNROLL
-            for (size_t j = 0; j < 8; j++) {
+            for (int j = 0; j < 8; j++) {
+                if (width == 1) {
+                    out->w[j] = four_bits(q[i], j, 2);
+                    continue;
+                }
                 /* Bits 2k of a byte go to bits 8k of the lane. */
-                __m256i v = _mm256_srli_epi32(q[2 * i + j / 4], (int)(j % 4 * 8));
+                __m256i v = _mm256_srli_epi32(q[2 * i + (size_t)j / 4], j % 4 * 8);
                 v = _mm256_and_si256(v, low);
                 v = _mm256_or_si256(v, _mm256_slli_epi32(v, 12));
                 v = _mm256_or_si256(v, _mm256_slli_epi32(v, 6));
@@ -529,13 +459,14 @@ void lanes8_q2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-/* ---- Codebooks ---- */
+void lanes8_q1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    few_bits(out, s, first, n, 1);
+}
+void lanes8_q2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+    few_bits(out, s, first, n, 2);
+}
 
-/* 32 weights of 8 rows, row by row, and their scales. */
-typedef struct square {
-    uint8_t w[ROWS][32];
-    float scale[2][ROWS];
-} square;
+/* ---- Codebooks ---- */
 
 /* Bits of a number, each in all bits of a byte. */
 INLINE __m256i spread_bits(uint32_t b) {
@@ -546,95 +477,12 @@ INLINE __m256i spread_bits(uint32_t b) {
     return _mm256_cmpeq_epi8(_mm256_and_si256(v, bit), bit);
 }
 
-INLINE __m256i four_eights(uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
-    return _mm256_set_epi64x((long long)d, (long long)c, (long long)b, (long long)a);
-}
-
 INLINE void store32(uint8_t *w, __m256i v) { _mm256_storeu_si256((__m256i *)(void *)w, v); }
 
 /* Absolute values with 32 signs. */
 INLINE void put_points(uint8_t *w, __m256i v, uint32_t signs) {
     const __m256i minus = spread_bits(signs);
     store32(w, _mm256_sub_epi8(_mm256_xor_si256(v, minus), minus));
-}
-
-/* The signs of 32 weights from four times seven bits. */
-INLINE uint32_t four_signs(uint32_t s) {
-    return quant_iq_signs(s & 127) | quant_iq_signs(s >> 7 & 127) << 8 |
-           quant_iq_signs(s >> 14 & 127) << 16 | quant_iq_signs(s >> 21 & 127) << 24;
-}
-
-INLINE uint64_t two_fours(uint32_t first, uint32_t second) {
-    return first | (uint64_t)second << 32;
-}
-
-INLINE int nibble(const uint8_t *p, size_t i) { return p[i / 2] >> i % 2 * 4 & 15; }
-
-/* Block i of a stored block of 256, for row r of the square. */
-typedef void square_row(square *q, size_t r, const uint8_t *stored, size_t i, float d);
-
-INLINE void row_iq2_xxs(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq2_xxs *b = (const block_iq2_xxs *)(const void *)stored;
-    const uint8_t *point = b->part[i].point;
-    const uint64_t *grid = quant_iq2_xxs_grid;
-    const uint32_t s = b->part[i].sign_scale;
-    q->scale[0][r] = d * (0.5f + (float)(s >> 28)) * 0.25f;
-    put_points(q->w[r], four_eights(grid[point[0]], grid[point[1]], grid[point[2]], grid[point[3]]),
-               four_signs(s));
-}
-
-INLINE void row_iq2_xs(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq2_xs *b = (const block_iq2_xs *)(const void *)stored;
-    const uint64_t *grid = quant_iq2_xs_grid;
-    uint32_t v[4];
-    for (size_t g = 0; g < 4; g++) v[g] = b->q[4 * i + g];
-    for (size_t h = 0; h < 2; h++)
-        q->scale[h][r] = d * (0.5f + (float)nibble(b->scale, 2 * i + h)) * 0.25f;
-    put_points(q->w[r],
-               four_eights(grid[v[0] & 511], grid[v[1] & 511], grid[v[2] & 511], grid[v[3] & 511]),
-               quant_iq_signs(v[0] >> 9) | quant_iq_signs(v[1] >> 9) << 8 |
-                   quant_iq_signs(v[2] >> 9) << 16 | quant_iq_signs(v[3] >> 9) << 24);
-}
-
-INLINE void row_iq2_s(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq2_s *b = (const block_iq2_s *)(const void *)stored;
-    const uint8_t *point = b->point + 4 * i;
-    const uint64_t *grid = quant_iq2_s_grid;
-    const uint32_t high = b->high[i];
-    for (size_t h = 0; h < 2; h++)
-        q->scale[h][r] = d * (0.5f + (float)nibble(b->scale, 2 * i + h)) * 0.25f;
-    put_points(
-        q->w[r],
-        four_eights(grid[point[0] | (high & 3) << 8], grid[point[1] | (high >> 2 & 3) << 8],
-                    grid[point[2] | (high >> 4 & 3) << 8], grid[point[3] | (high >> 6 & 3) << 8]),
-        (uint32_t)word_at(b->sign + 4 * i));
-}
-
-INLINE void row_iq3_xxs(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq3_xxs *b = (const block_iq3_xxs *)(const void *)stored;
-    const uint8_t *point = b->point + 8 * i;
-    const uint32_t *grid = quant_iq3_xxs_grid;
-    const uint32_t s = b->sign_scale[i];
-    uint32_t p[8];
-    for (size_t k = 0; k < 8; k++) p[k] = grid[point[k]];
-    q->scale[0][r] = d * (0.5f + (float)(s >> 28)) * 0.5f;
-    put_points(q->w[r],
-               four_eights(two_fours(p[0], p[1]), two_fours(p[2], p[3]), two_fours(p[4], p[5]),
-                           two_fours(p[6], p[7])),
-               four_signs(s));
-}
-
-INLINE void row_iq3_s(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq3_s *b = (const block_iq3_s *)(const void *)stored;
-    const uint32_t high = b->high[i];
-    uint32_t p[8];
-    for (size_t k = 0; k < 8; k++)
-        p[k] = quant_iq3_s_grid[b->point[8 * i + k] | (high >> k & 1) << 8];
-    q->scale[0][r] = d * (float)(1 + 2 * nibble(b->scale, i));
-    put_points(q->w[r],
-               four_eights(two_fours(p[0], p[1]), two_fours(p[2], p[3]), two_fours(p[4], p[5]),
-                           two_fours(p[6], p[7])),
-               (uint32_t)word_at(b->sign + 4 * i));
 }
 
 /* -1, 0, 1 times 8, minus 1 where `minus` says so, else plus 1, and 16 more. */
@@ -645,70 +493,7 @@ INLINE void put_shifted(uint8_t *w, __m256i v, uint32_t minus) {
     store32(w, _mm256_add_epi8(_mm256_add_epi8(four, four), more));
 }
 
-INLINE void row_iq1_s(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq1_s *b = (const block_iq1_s *)(const void *)stored;
-    const uint8_t *point = b->point + 4 * i;
-    const uint64_t *grid = quant_iq1_grid;
-    const uint32_t h = b->high[i];
-    q->scale[0][r] = d * (float)(2 * (h >> 12 & 7) + 1) * 0.125f;
-    put_shifted(q->w[r],
-                four_eights(grid[point[0] | (h & 7) << 8], grid[point[1] | (h >> 3 & 7) << 8],
-                            grid[point[2] | (h >> 6 & 7) << 8], grid[point[3] | (h >> 9 & 7) << 8]),
-                h & 0x8000 ? 0xffffffffu : 0);
-}
+enum { FETCH_BLOCKS = 1 };
 
-INLINE void row_iq1_m(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq1_m *b = (const block_iq1_m *)(const void *)stored;
-    uint64_t p[4];
-    uint32_t minus = 0;
-    for (size_t g = 0; g < 4; g++) {
-        const uint32_t h = (uint32_t)nibble(b->high, 4 * i + g);
-        p[g] = quant_iq1_grid[b->point[4 * i + g] | (h & 7) << 8];
-        if (h & 8) minus |= 255u << 8 * g;
-    }
-    for (size_t h = 0; h < 2; h++) {
-        const int s = b->scale[i / 2] >> ((2 * i + h) % 4 * 3) & 7;
-        q->scale[h][r] = d * (float)(2 * s + 1) * 0.125f;
-    }
-    put_shifted(q->w[r], four_eights(p[0], p[1], p[2], p[3]), minus);
-}
-
-/* The scale of a stored block: in front, but for IQ1_M in the high bits of its four words. */
-INLINE float block_scale(const uint8_t *stored, bool spread) {
-    uint16_t v[4];
-    memcpy(v, stored + (spread ? offsetof(block_iq1_m, scale) : 0), spread ? sizeof v : sizeof *v);
-    if (!spread) return _cvtsh_ss(v[0]);
-    const int d = v[0] >> 12 | v[1] >> 12 << 4 | v[2] >> 12 << 8 | v[3] >> 12 << 12;
-    return _cvtsh_ss((uint16_t)d);
-}
-
-INLINE void squares(lane_block *out, lane_source *s, uint32_t first, uint32_t n, const size_t bytes,
-                    square_row *row, const bool spread, const bool two_scales) {
-    square q;
-    float d[ROWS];
-    const uint8_t *p = s->w + first / 8 * bytes;
-    for (uint32_t b = 0; b < n; b += 8, p += bytes) {
-        for (size_t r = 0; r < ROWS; r++) d[r] = block_scale(p + r * s->stride, spread);
-        for (size_t i = 0; i < 8; i++, out += 2) {
-            fetch(s, (ROWS * bytes + 7) / 8);
-            for (size_t r = 0; r < ROWS; r++) row(&q, r, p + r * s->stride, i, d[r]);
-            turn(q.w[0], sizeof q.w[0], out->w);
-            turn(q.w[0] + 16, sizeof q.w[0], out->w + 4);
-            out->scale[0] = _mm256_loadu_ps(q.scale[0]);
-            if (two_scales) out->scale[1] = _mm256_loadu_ps(q.scale[1]);
-        }
-    }
-}
-
-#define SQUARES(stem, spread, two_scales)                                                    \
-    void lanes8_##stem(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {        \
-        squares(out, s, first, n, sizeof(block_##stem), row_##stem, (spread), (two_scales)); \
-    }
-SQUARES(iq2_xxs, false, false)
-SQUARES(iq2_xs, false, true)
-SQUARES(iq2_s, false, true)
-SQUARES(iq3_xxs, false, false)
-SQUARES(iq3_s, false, false)
-SQUARES(iq1_s, false, false)
-SQUARES(iq1_m, true, true)
+#include "kernels/kern_unpack_books.inc"
 #endif

@@ -16,8 +16,6 @@
 
 enum { ROWS = LANE_ROWS };
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* ---- Bringing rows into lanes ---- */
 
 INLINE __m128i load16(const uint8_t *p) {
@@ -101,13 +99,6 @@ INLINE void scales_of_rows(const uint8_t *p, size_t stride, const int n, const i
     out[3] = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(second, 1));
 }
 
-/* Bring n bytes of what is needed later into the near cache. */
-INLINE void fetch(lane_source *s, size_t n) {
-    enum { LINE = 64 };
-    for (size_t i = 0; i < n; i += LINE) _mm_prefetch((const char *)s->ahead + i, _MM_HINT_T0);
-    s->ahead += n;
-}
-
 /* ---- Fields ---- */
 
 /* The low 4 bits of bytes, with `with` set. */
@@ -128,24 +119,7 @@ INLINE __m512i bits(__m512i v, const unsigned shift, int mask) {
     return _mm512_and_si512(_mm512_srli_epi32(v, shift), _mm512_set1_epi8((char)mask));
 }
 
-/* Byte i of each lane as a float, and as a signed one. */
-INLINE __m512 byte_float(__m512i v, const unsigned i) {
-    const __m512i b = _mm512_and_si512(_mm512_srli_epi32(v, 8 * i), _mm512_set1_epi32(255));
-    return _mm512_cvtepi32_ps(b);
-}
-INLINE __m512 signed_byte_float(__m512i v, const unsigned i) {
-    return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(v, 24 - 8 * i), 24));
-}
-
-/* Bytes i of each lane in all its bytes, or in both its 16-bit halves. */
-INLINE __m512i repeat_byte(__m512i v, const int i) {
-    const __m512i lane =
-        _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
-    return _mm512_shuffle_epi8(v, _mm512_add_epi8(lane, _mm512_set1_epi8((char)i)));
-}
-INLINE __m512i repeat_byte_16(__m512i v, const int i) {
-    return _mm512_and_si512(repeat_byte(v, i), _mm512_set1_epi16(255));
-}
+#include "kernels/kern_unpack_lanes.inc"
 
 /* Bits 4j .. 4j+3 of each lane, one for each byte. */
 INLINE __mmask64 four_bits(__m512i v, const int j) {
@@ -220,17 +194,17 @@ INLINE void simple(lane_block *out, lane_source *s, uint32_t first, uint32_t n,
     }
 }
 
-void lanes_q4_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q4_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     simple(out, s, first, n, SIMPLE_Q4_0);
 }
-void lanes_q8_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q8_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     simple(out, s, first, n, SIMPLE_Q8_0);
 }
-void lanes_iq4_nl(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_iq4_nl(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     simple(out, s, first, n, SIMPLE_IQ4_NL);
 }
 
-void lanes_q8_1(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q8_1(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const uint8_t *p = s->w + first * sizeof(block_q8_1);
     for (uint32_t b = 0; b < n; b++, p += sizeof(block_q8_1), out += 2) {
         fetch(s, ROWS * sizeof(block_q8_1));
@@ -240,7 +214,7 @@ void lanes_q8_1(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-void lanes_q4_1(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q4_1(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i up = _mm512_set1_epi8(-128);
     const uint8_t *p = s->w + first * sizeof(block_q4_1);
     for (uint32_t b = 0; b < n; b++, p += sizeof(block_q4_1), out += 2) {
@@ -258,7 +232,7 @@ void lanes_q4_1(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-void lanes_q5_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q5_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i zero = _mm512_setzero_si512(), bit = _mm512_set1_epi8(16);
     const __m512i up = _mm512_set1_epi8(128 - 16);
     const uint8_t *p = s->w + first * sizeof(block_q5_0);
@@ -277,7 +251,7 @@ void lanes_q5_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-void lanes_q5_1(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q5_1(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i bit = _mm512_set1_epi8(16), up = _mm512_set1_epi8(-128);
     const uint8_t *p = s->w + first * sizeof(block_q5_1);
     for (uint32_t b = 0; b < n; b++, p += sizeof(block_q5_1), out += 2) {
@@ -300,7 +274,7 @@ void lanes_q5_1(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
 static const int8_t fp4_up[16] = {-128, -127, -126, -125, -124, -122, -120, -116,
                                   -128, 127,  126,  125,  124,  122,  120,  116};
 
-void lanes_mxfp4(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_mxfp4(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i zero = _mm512_setzero_si512(), one = _mm512_set1_epi32(1);
     const uint8_t *p = s->w + first * sizeof(block_mxfp4);
     for (uint32_t b = 0; b < n; b++, p += sizeof(block_mxfp4), out += 2) {
@@ -330,7 +304,7 @@ INLINE __m512 nvfp4_half_scale(__m512i v, const unsigned i) {
     return _mm512_maskz_mul_ps(good, low_half(half), _mm512_set1_ps(128.0f));
 }
 
-void lanes_nvfp4(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_nvfp4(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i zero = _mm512_setzero_si512();
     const uint8_t *p = s->w + first / 2 * sizeof(block_nvfp4);
     for (uint32_t b = 0; b < n; b += 2, p += sizeof(block_nvfp4)) {
@@ -372,7 +346,7 @@ INLINE void scales_q4_k(lane_block *out, const uint8_t *p, size_t stride) {
     }
 }
 
-void lanes_q4_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q4_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i up = _mm512_set1_epi8(-128);
     const uint8_t *p = s->w + first / 8 * sizeof(block_q4_k);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q4_k), out += 16) {
@@ -390,7 +364,7 @@ void lanes_q4_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-void lanes_q5_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q5_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i up = _mm512_set1_epi8(-128);
     const uint8_t *p = s->w + first / 8 * sizeof(block_q5_k);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q5_k), out += 16) {
@@ -414,7 +388,7 @@ void lanes_q5_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-void lanes_q6_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q6_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i zero = _mm512_setzero_si512(), up = _mm512_set1_epi8(128 - 32);
     const uint8_t *p = s->w + first / 8 * sizeof(block_q6_k);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q6_k), out += 16) {
@@ -463,7 +437,7 @@ INLINE void put_q2_k(lane_block *out, __m512i q[8], __m512i word, __m512 min) {
     }
 }
 
-void lanes_q2_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q2_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const uint8_t *p = s->w + first / 8 * sizeof(block_q2_k);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q2_k), out += 16) {
         __m512i head[4];
@@ -518,7 +492,7 @@ INLINE void put_q3_k(lane_block *out, __m512i q[8], __m512i high[8], __m512i wor
     }
 }
 
-void lanes_q3_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q3_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const uint8_t *p = s->w + first / 8 * sizeof(block_q3_k);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q3_k), out += 16) {
         __m512i scale[4], high[8];
@@ -537,7 +511,7 @@ void lanes_q3_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-void lanes_iq4_xs(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_iq4_xs(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const uint8_t *p = s->w + first / 8 * sizeof(block_iq4_xs);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_iq4_xs), out += 16) {
         __m512i head[4];
@@ -560,7 +534,7 @@ void lanes_iq4_xs(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
 
 /* ---- Few levels ---- */
 
-void lanes_tq2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_tq2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i up = _mm512_set1_epi8(127);
     const uint8_t *p = s->w + first / 8 * sizeof(block_tq2_0);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_tq2_0), out += 16) {
@@ -594,7 +568,7 @@ INLINE __m512i next_digit(__m512i *v) {
     return d;
 }
 
-void lanes_tq1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_tq1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const uint8_t *p = s->w + first / 8 * sizeof(block_tq1_0);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_tq1_0), out += 16) {
         __m512i q[12];
@@ -613,7 +587,7 @@ void lanes_tq1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-void lanes_q1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i minus = _mm512_set1_epi8(127), two = _mm512_set1_epi8(2);
     const uint8_t *p = s->w + first / 4 * sizeof(block_q1_0);
     for (uint32_t b = 0; b < n; b += 4, p += sizeof(block_q1_0)) {
@@ -630,7 +604,7 @@ void lanes_q1_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     }
 }
 
-void lanes_q2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
+void lanes16_q2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const __m512i up = _mm512_set1_epi8(127), low = _mm512_set1_epi32(255);
     const uint8_t *p = s->w + first / 2 * sizeof(block_q2_0);
     for (uint32_t b = 0; b < n; b += 2, p += sizeof(block_q2_0)) {
@@ -654,175 +628,23 @@ void lanes_q2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
 
 /* ---- Codebooks ---- */
 
-/* 32 weights of 16 rows, row by row, and their scales. */
-typedef struct square {
-    uint8_t w[ROWS][32];
-    float scale[2][ROWS];
-} square;
+INLINE void store32(uint8_t *w, __m256i v) { _mm256_storeu_si256((__m256i *)(void *)w, v); }
 
-INLINE void turn_square(lane_block *out, const square *q) {
-    turn_all(q->w[0], sizeof q->w[0], out->w, 2);
-    UNROLL
-    for (int h = 0; h < 2; h++) out->scale[h] = _mm512_loadu_ps(q->scale[h]);
-}
-
-/* Four eights of absolute values with 32 signs, plus 128. */
-INLINE void put_points(uint8_t *w, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint32_t signs) {
-    const __m256i v = _mm256_set_epi64x((long long)d, (long long)c, (long long)b, (long long)a);
+/* Absolute values with 32 signs, plus 128. */
+INLINE void put_points(uint8_t *w, __m256i v, uint32_t signs) {
     const __m256i up = _mm256_set1_epi8(-128);
-    const __m256i more = _mm256_add_epi8(up, v);
-    _mm256_storeu_si256((__m256i *)(void *)w, _mm256_mask_sub_epi8(more, signs, up, v));
+    store32(w, _mm256_mask_sub_epi8(_mm256_add_epi8(up, v), signs, up, v));
 }
 
-/* The signs of 32 weights from four times seven bits. */
-INLINE uint32_t four_signs(uint32_t s) {
-    return quant_iq_signs(s & 127) | quant_iq_signs(s >> 7 & 127) << 8 |
-           quant_iq_signs(s >> 14 & 127) << 16 | quant_iq_signs(s >> 21 & 127) << 24;
-}
-
-INLINE uint32_t word_at(const void *p) {
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-INLINE uint64_t two_fours(uint32_t first, uint32_t second) {
-    return first | (uint64_t)second << 32;
-}
-
-INLINE int nibble(const uint8_t *p, size_t i) { return p[i / 2] >> i % 2 * 4 & 15; }
-
-/* Block i of a stored block of 256, for row r of the square. */
-typedef void square_row(square *q, size_t r, const uint8_t *stored, size_t i, float d);
-
-INLINE void row_iq2_xxs(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq2_xxs *b = (const block_iq2_xxs *)(const void *)stored;
-    const uint8_t *point = b->part[i].point;
-    const uint64_t *grid = quant_iq2_xxs_grid;
-    const uint32_t s = b->part[i].sign_scale;
-    q->scale[0][r] = d * (0.5f + (float)(s >> 28)) * 0.25f;
-    put_points(q->w[r], grid[point[0]], grid[point[1]], grid[point[2]], grid[point[3]],
-               four_signs(s));
-}
-
-INLINE void row_iq2_xs(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq2_xs *b = (const block_iq2_xs *)(const void *)stored;
-    const uint64_t *grid = quant_iq2_xs_grid;
-    uint32_t v[4];
-    for (size_t g = 0; g < 4; g++) v[g] = b->q[4 * i + g];
-    for (size_t h = 0; h < 2; h++)
-        q->scale[h][r] = d * (0.5f + (float)nibble(b->scale, 2 * i + h)) * 0.25f;
-    put_points(q->w[r], grid[v[0] & 511], grid[v[1] & 511], grid[v[2] & 511], grid[v[3] & 511],
-               quant_iq_signs(v[0] >> 9) | quant_iq_signs(v[1] >> 9) << 8 |
-                   quant_iq_signs(v[2] >> 9) << 16 | quant_iq_signs(v[3] >> 9) << 24);
-}
-
-INLINE void row_iq2_s(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq2_s *b = (const block_iq2_s *)(const void *)stored;
-    const uint8_t *point = b->point + 4 * i;
-    const uint64_t *grid = quant_iq2_s_grid;
-    const uint32_t high = b->high[i];
-    for (size_t h = 0; h < 2; h++)
-        q->scale[h][r] = d * (0.5f + (float)nibble(b->scale, 2 * i + h)) * 0.25f;
-    put_points(q->w[r], grid[point[0] | (high & 3) << 8], grid[point[1] | (high >> 2 & 3) << 8],
-               grid[point[2] | (high >> 4 & 3) << 8], grid[point[3] | (high >> 6 & 3) << 8],
-               word_at(b->sign + 4 * i));
-}
-
-INLINE void row_iq3_xxs(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq3_xxs *b = (const block_iq3_xxs *)(const void *)stored;
-    const uint8_t *point = b->point + 8 * i;
-    const uint32_t *grid = quant_iq3_xxs_grid;
-    const uint32_t s = b->sign_scale[i];
-    q->scale[0][r] = d * (0.5f + (float)(s >> 28)) * 0.5f;
-    put_points(q->w[r], two_fours(grid[point[0]], grid[point[1]]),
-               two_fours(grid[point[2]], grid[point[3]]), two_fours(grid[point[4]], grid[point[5]]),
-               two_fours(grid[point[6]], grid[point[7]]), four_signs(s));
-}
-
-INLINE void row_iq3_s(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq3_s *b = (const block_iq3_s *)(const void *)stored;
-    const uint32_t high = b->high[i];
-    uint32_t p[8];
-    for (size_t k = 0; k < 8; k++)
-        p[k] = quant_iq3_s_grid[b->point[8 * i + k] | (high >> k & 1) << 8];
-    q->scale[0][r] = d * (float)(1 + 2 * nibble(b->scale, i));
-    put_points(q->w[r], two_fours(p[0], p[1]), two_fours(p[2], p[3]), two_fours(p[4], p[5]),
-               two_fours(p[6], p[7]), word_at(b->sign + 4 * i));
-}
-
-/* Four eights of -1, 0, 1, times 8, minus 1 where `minus` says so for eight, else plus 1. */
-INLINE void put_shifted(uint8_t *w, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
-                        uint32_t minus) {
-    const __m256i v = _mm256_set_epi64x((long long)d, (long long)c, (long long)b, (long long)a);
+/* -1, 0, 1 times 8, minus 1 where `minus` says so, else plus 1, and 128. */
+INLINE void put_shifted(uint8_t *w, __m256i v, uint32_t minus) {
     const __m256i two = _mm256_add_epi8(v, v), four = _mm256_add_epi8(two, two);
-    const __m256i eight = _mm256_add_epi8(four, four);
     __m256i more = _mm256_set1_epi8(-127);
     more = _mm256_mask_sub_epi8(more, minus, more, _mm256_set1_epi8(2));
-    _mm256_storeu_si256((__m256i *)(void *)w, _mm256_add_epi8(eight, more));
+    store32(w, _mm256_add_epi8(_mm256_add_epi8(four, four), more));
 }
 
-INLINE void row_iq1_s(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq1_s *b = (const block_iq1_s *)(const void *)stored;
-    const uint8_t *point = b->point + 4 * i;
-    const uint64_t *grid = quant_iq1_grid;
-    const uint32_t h = b->high[i];
-    q->scale[0][r] = d * (float)(2 * (h >> 12 & 7) + 1) * 0.125f;
-    put_shifted(q->w[r], grid[point[0] | (h & 7) << 8], grid[point[1] | (h >> 3 & 7) << 8],
-                grid[point[2] | (h >> 6 & 7) << 8], grid[point[3] | (h >> 9 & 7) << 8],
-                h & 0x8000 ? 0xffffffffu : 0);
-}
+enum { FETCH_BLOCKS = 2 };
 
-INLINE void row_iq1_m(square *q, size_t r, const uint8_t *stored, size_t i, float d) {
-    const block_iq1_m *b = (const block_iq1_m *)(const void *)stored;
-    uint64_t p[4];
-    uint32_t minus = 0;
-    for (size_t g = 0; g < 4; g++) {
-        const uint32_t h = (uint32_t)nibble(b->high, 4 * i + g);
-        p[g] = quant_iq1_grid[b->point[4 * i + g] | (h & 7) << 8];
-        if (h & 8) minus |= 255u << 8 * g;
-    }
-    for (size_t h = 0; h < 2; h++) {
-        const int s = b->scale[i / 2] >> ((2 * i + h) % 4 * 3) & 7;
-        q->scale[h][r] = d * (float)(2 * s + 1) * 0.125f;
-    }
-    put_shifted(q->w[r], p[0], p[1], p[2], p[3], minus);
-}
-
-/* The scale of a stored block: in front, but for IQ1_M in the high bits of its four words. */
-INLINE float block_scale(const uint8_t *stored, bool spread) {
-    uint16_t v[4];
-    memcpy(v, stored + (spread ? offsetof(block_iq1_m, scale) : 0), spread ? sizeof v : sizeof *v);
-    if (!spread) return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(v[0])));
-    const int d = v[0] >> 12 | v[1] >> 12 << 4 | v[2] >> 12 << 8 | v[3] >> 12 << 12;
-    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(d)));
-}
-
-INLINE void squares(lane_block *out, lane_source *s, uint32_t first, uint32_t n, const size_t bytes,
-                    square_row *row, const bool spread, const bool two_scales) {
-    square q;
-    float d[ROWS];
-    const uint8_t *p = s->w + first / 8 * bytes;
-    for (uint32_t b = 0; b < n; b += 8, p += bytes) {
-        for (size_t r = 0; r < ROWS; r++) d[r] = block_scale(p + r * s->stride, spread);
-        for (size_t i = 0; i < 8; i++, out += 2) {
-            if (i % 2 == 0) fetch(s, (ROWS * bytes + 3) / 4);
-            for (size_t r = 0; r < ROWS; r++) row(&q, r, p + r * s->stride, i, d[r]);
-            if (!two_scales) memcpy(q.scale[1], q.scale[0], sizeof q.scale[0]);
-            turn_square(out, &q);
-        }
-    }
-}
-
-#define SQUARES(stem, spread, two_scales)                                                    \
-    void lanes_##stem(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {         \
-        squares(out, s, first, n, sizeof(block_##stem), row_##stem, (spread), (two_scales)); \
-    }
-SQUARES(iq2_xxs, false, false)
-SQUARES(iq2_xs, false, true)
-SQUARES(iq2_s, false, true)
-SQUARES(iq3_xxs, false, false)
-SQUARES(iq3_s, false, false)
-SQUARES(iq1_s, false, false)
-SQUARES(iq1_m, true, true)
+#include "kernels/kern_unpack_books.inc"
 #endif

@@ -3,32 +3,26 @@
 #ifndef KERNELS_KERN_UNPACK_AVX512_H
 #define KERNELS_KERN_UNPACK_AVX512_H
 
-#include <immintrin.h>
-
-#include "kernels/kern_quant.h"
+#include "kernels/kern_unpack.h"
 
 enum { LANE_ROWS = 16 };
 
-/* 32 weights of 16 rows, row r in the 32-bit lane r: w[j] holds weights 4j .. 4j+3 of every row as
- * unsigned bytes with 128 added. scale[1] and the offsets are set where the link uses them. */
-typedef struct lane_block {
-    __m512i w[8];
-    __m512 scale[2], offset[2];
-} lane_block;
+typedef __m512i lane_ints;
+typedef __m512 lane_floats;
+typedef unsigned lane_shift;
 
-/* Where to read: 16 rows, and what will be read after these rows, to be fetched meanwhile. */
-typedef struct lane_source {
-    const uint8_t *w;
-    size_t stride;
-    const uint8_t *ahead;
-} lane_source;
+/* Row r in the 32-bit lane r: w[j] holds weights 4j .. 4j+3 of every row as unsigned bytes with 128
+ * added. scale[1] and the offsets are set where the link uses them. */
+struct lane_block {
+    lane_ints w[8];
+    lane_floats scale[2], offset[2];
+};
 
-/* Blocks first .. first + n - 1 of 16 rows into out[0], out[2], out[4] ...: another 16 rows go in
- * between. Where a stored block is 256 weights, first and n are multiples of 8; of 64 or 128, the
- * row may end earlier. Nothing behind the rows is read. */
-typedef void lane_unpack(lane_block *out, lane_source *s, uint32_t first, uint32_t n);
-
-#define X(type, stem) lane_unpack lanes_##stem;
+#define LANES(stem) lanes16_##stem
+#define LANE_OP(op) _mm512_##op
+#define LANE_BITS(op) _mm512_##op##_si512
+#define LANE_REPEAT(v128) _mm512_broadcast_i32x4(v128)
+#define X(type, stem) lane_unpack LANES(stem);
 KERN_QUANT_LIST(X)
 #undef X
 
