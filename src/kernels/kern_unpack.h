@@ -13,7 +13,7 @@
 /* 32 weights of LANE_ROWS rows. */
 typedef struct lane_block lane_block;
 
-/* Where to read: LANE_ROWS rows, and what will be read after these rows, to be fetched meanwhile. */
+/* Where to read: LANE_ROWS rows, and what will be read after them, to be fetched meanwhile. */
 typedef struct lane_source {
     const uint8_t *w;
     size_t stride;
