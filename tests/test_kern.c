@@ -99,6 +99,148 @@ static void check_elements(void) {
 
 static void test_elementwise_bits_agree(void) { each_table(check_elements); }
 
+/* ---- Recurrent layers ---- */
+
+enum { SCAN_T = 3, SCAN_N = 19, SCAN_P = 40, TAPS = 4, CHANNELS = 40, STATES = 35 };
+
+static void steps_agree(size_t n) {
+    float e[80], a[80], b[80], keep_a[80], keep_b[80];
+    fill(e, n, any_number);
+    scalar->step_sizes(a, keep_a, e, n, 0.001f, 0.1f, -3.5f);
+    other->step_sizes(b, keep_b, e, n, 0.001f, 0.1f, -3.5f);
+    CHECK_MSG(same_floats(a, b, n) && same_floats(keep_a, keep_b, n), "%s step_sizes %zu",
+              other->name, n);
+    scalar->step_sizes(a, NULL, e, n, 0, INFINITY, 0);
+    other->step_sizes(b, NULL, e, n, 0, INFINITY, 0);
+    CHECK_MSG(same_floats(a, b, n), "%s softplus %zu", other->name, n);
+}
+
+static void conv_agrees(size_t n, size_t K) {
+    float x[CHANNELS], w[TAPS * CHANNELS], bias[CHANNELS], past[TAPS * CHANNELS], y[CHANNELS];
+    float past_y[TAPS * CHANNELS];
+    for (int how = 0; how < 4; how++) {
+        fill(x, n, any_number), fill(w, K * n, any_number), fill(bias, n, any_number);
+        fill(past, K * CHANNELS, any_number);
+        memcpy(y, x, sizeof y), memcpy(past_y, past, sizeof past);
+        scalar->conv(x, past, CHANNELS, w, how & 1 ? bias : NULL, n, K, how & 2);
+        other->conv(y, past_y, CHANNELS, w, how & 1 ? bias : NULL, n, K, how & 2);
+        CHECK_MSG(same_floats(x, y, n) && same_floats(past, past_y, K * CHANNELS),
+                  "%s conv %zu x %zu", other->name, n, K);
+    }
+}
+
+static void select_agrees(size_t n, size_t N, float max) {
+    float h[3 * STATES], A[3 * STATES], u[3], dt[3], B[STATES], C[STATES], skip[3], y[3], z[3];
+    float g[3 * STATES];
+    fill(h, n * N, any_number), fill(A, n * N, tame_number), fill(u, n, any_number);
+    fill(dt, n, any_number), fill(B, N, any_number), fill(C, N, any_number);
+    fill(skip, n, any_number);
+    memcpy(g, h, sizeof g);
+    scalar->select_scan(y, h, u, dt, A, B, C, skip, n, N, max);
+    other->select_scan(z, g, u, dt, A, B, C, skip, n, N, max);
+    CHECK_MSG(same_floats(y, z, n) && same_floats(h, g, n * N), "%s select_scan %zu x %zu",
+              other->name, n, N);
+}
+
+static void state_agrees(size_t T, size_t N, size_t P, bool last) {
+    float h[SCAN_N * SCAN_P], g[SCAN_N * SCAN_P], u[(SCAN_T + 1) * SCAN_P], y[SCAN_T * SCAN_P];
+    float B[(SCAN_T + 1) * SCAN_N], C[SCAN_T * SCAN_N], keep[SCAN_T], in[SCAN_T];
+    float z[SCAN_T * SCAN_P];
+    fill(h, N * P, any_number), fill(u, (T + 1) * P, any_number), fill(B, (T + 1) * N, any_number);
+    fill(C, T * N, any_number), fill(keep, T, tame_number), fill(in, T, tame_number);
+    memcpy(g, h, sizeof g);
+    kern_scan s = {.h = h,
+                   .y = y,
+                   .u = u,
+                   .B = B,
+                   .C = C,
+                   .keep = keep,
+                   .in = in,
+                   .u_stride = P,
+                   .y_stride = P,
+                   .bc_stride = N,
+                   .T = T,
+                   .N = N,
+                   .P = P,
+                   .last_u = last ? u + T * P : NULL,
+                   .last_B = last ? B + T * N : NULL,
+                   .skip = 0.7f,
+                   .last_in = 0.3f};
+    scalar->state_scan(&s);
+    s.h = g, s.y = z;
+    other->state_scan(&s);
+    CHECK_MSG(same_floats(y, z, T * P) && same_floats(h, g, N * P), "%s state_scan %zu x %zu x %zu",
+              other->name, T, N, P);
+}
+
+static void check_scans(void) {
+    for (size_t n = 1; n <= 70; n++) steps_agree(n);
+    for (size_t n = 1; n <= CHANNELS; n++)
+        for (size_t K = 1; K <= TAPS; K++) conv_agrees(n, K);
+    for (size_t N = 1; N <= STATES; N++)
+        for (size_t n = 1; n <= 3; n++) select_agrees(n, N, 0), select_agrees(n, N, 3);
+    for (size_t N = 1; N <= SCAN_N; N++)
+        for (size_t P = 1; P <= SCAN_P; P++) {
+            for (size_t T = 1; T <= SCAN_T; T++) state_agrees(T, N, P, false);
+            state_agrees(1, N, P, true);
+        }
+}
+
+static void test_scan_bits_agree(void) { each_table(check_scans); }
+
+/* A prompt's positions in one call, in two, one by one. */
+static void test_a_scan_may_be_cut_anywhere(void) {
+    enum { T = 5, N = 6, P = 21 };
+    float u[T * P], B[T * N], C[T * N], keep[T], in[T], whole[T * P], part[T * P];
+    fill(u, T * P, tame_number), fill(B, T * N, tame_number), fill(C, T * N, tame_number);
+    fill(keep, T, tame_number), fill(in, T, tame_number);
+    for (size_t cut = 1; cut <= T; cut++) {
+        float h[N * P] = {0}, g[N * P] = {0};
+        kern_scan s = {.h = h,
+                       .y = whole,
+                       .u = u,
+                       .B = B,
+                       .C = C,
+                       .keep = keep,
+                       .in = in,
+                       .u_stride = P,
+                       .y_stride = P,
+                       .bc_stride = N,
+                       .T = T,
+                       .N = N,
+                       .P = P,
+                       .skip = 0.5f};
+        kern_get()->state_scan(&s);
+        for (size_t t = 0; t < T; t += cut) {
+            s.h = g, s.y = part + t * P, s.u = u + t * P, s.B = B + t * N, s.C = C + t * N;
+            s.keep = keep + t, s.in = in + t, s.T = T - t < cut ? T - t : cut;
+            kern_get()->state_scan(&s);
+        }
+        CHECK(same(whole, part, sizeof whole) && same(h, g, sizeof h));
+    }
+}
+
+static void test_step_sizes_are_their_formula(void) {
+    enum { N = 40001 };
+    float *e = malloc(N * sizeof *e), *dt = malloc(N * sizeof *dt), *keep = malloc(N * sizeof *e);
+    double worst = 0, worst_keep = 0;
+    for (int i = 0; i < N; i++) e[i] = (float)(i - N / 2) * 0.004f; /* -80 .. 80 */
+    kern_get()->step_sizes(dt, keep, e, N, 0, INFINITY, -0.75f);
+    for (int i = 0; i < N; i++) {
+        const double x = (double)e[i], want = x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+        worst = fmax(worst, fabs((double)dt[i] - want) / want);
+        worst_keep = fmax(worst_keep, fabs((double)keep[i] / exp(-0.75 * (double)dt[i]) - 1));
+    }
+    CHECK_MSG(worst < 4e-7, "softplus is off by %g", worst);
+    CHECK_MSG(worst_keep < 4e-6, "exp(dt A) is off by %g", worst_keep);
+    float nan = NAN;
+    kern_get()->step_sizes(dt, keep, &nan, 1, 0, 1, -1);
+    CHECK(isnan(dt[0]) && isnan(keep[0]));
+    kern_get()->step_sizes(dt, keep, e, N, 0.001f, 0.1f, -1);
+    CHECK(dt[0] == 0.001f && dt[N - 1] == 0.1f);
+    free(e), free(dt), free(keep);
+}
+
 static void check_rope(void) {
     float x[256], cs[256], a[256], b[256];
     for (size_t n = 2; n <= 160; n += 2)
@@ -501,6 +643,9 @@ static void test_tables_are_found_by_name(void) {
 void suite_kern(void) {
     seed = 7;
     RUN(test_elementwise_bits_agree);
+    RUN(test_scan_bits_agree);
+    RUN(test_a_scan_may_be_cut_anywhere);
+    RUN(test_step_sizes_are_their_formula);
     RUN(test_rope_bits_agree);
     RUN(test_quantize_bits_agree);
     RUN(test_quantize_is_its_definition);

@@ -75,6 +75,20 @@ typedef struct kern_softmax {
     float rescale[KERN_QUERIES]; /* out: what the sums so far are multiplied by */
 } kern_softmax;
 
+/* One head of a state scan (see ops_ssm.h) over T positions: h[N][P] is the state, lanes over P.
+ *   h[n,p] = keep[t] h[n,p] + B[t,n] (in[t] u[t,p])
+ *   y[t,p] = skip u[t,p] + sum over n of C[t,n] h[n,p]: a chain of fma in order of n
+ * With last_u, and then T is 1, last_B[n] last_in last_u[p] comes on top. */
+typedef struct kern_scan {
+    float *h, *y;
+    const float *u, *B, *C;
+    const float *keep, *in;               /* [T] */
+    const float *last_u, *last_B;         /* [P], [N], or NULL */
+    size_t u_stride, y_stride, bc_stride; /* between positions */
+    size_t T, N, P;
+    float skip, last_in;
+} kern_scan;
+
 typedef struct kern {
     const char *name;
 
@@ -127,6 +141,21 @@ typedef struct kern {
                   uint32_t K);
     /* out[K] = out / l */
     void (*divide)(float *out, float l, uint32_t K);
+
+    /* Recurrent layers, see ops_ssm.h.
+     * dt[n] = softplus(e) within min .. max, keep[n] = exp(dt * A); keep may be NULL. */
+    void (*step_sizes)(float *dt, float *keep, const float *e, size_t n, float min, float max,
+                       float A);
+    /* One position of n channels: x = silu(b + w[0] past[0] + .. + w[K-1] x), without silu if
+     * plain. w[K][n]; past[K-1] rows, `stride` apart, move on; b may be NULL. */
+    void (*conv)(float *x, float *past, size_t stride, const float *w, const float *b, size_t n,
+                 size_t K, int plain);
+    /* One position of n channels of h[n][N]: h = exp(dt A) h + dt u B, within +- max if that is not
+     * 0; y[n] = h C + skip u. A[n][N], B[N], C[N]. */
+    void (*select_scan)(float *y, float *h, const float *u, const float *dt, const float *A,
+                        const float *B, const float *C, const float *skip, size_t n, size_t N,
+                        float max);
+    void (*state_scan)(const kern_scan *s);
 } kern;
 
 /* The best table of this processor, or the one RZ_CPU names: scalar, avx2, avxvnni, avx512, neon,

@@ -2,15 +2,13 @@
 #include "kernels/ops_ssm.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "kernels/ops_cpu.h"
 
-enum { CHANNELS_PER_TASK = 64 };
-
-static float silu(float x) { return x / (1.0f + expf(-x)); }
-
-static float softplus(float x) { return x > 20.0f ? x : log1pf(expf(x)); }
+enum {
+    CHANNELS_PER_TASK = 64,
+    ROWS_AT_ONCE = 16, /* of a scan: their inputs stay in the nearest cache */
+};
 
 static uint32_t count_rows(const row_span *span, uint32_t n_span) {
     uint32_t n = 0;
@@ -20,6 +18,7 @@ static uint32_t count_rows(const row_span *span, uint32_t n_span) {
 
 /* What a task needs, whichever operation it is. */
 typedef struct ssm_job {
+    const kern *k;
     float *y;
     const float *u, *e, *B, *C;
     const conv_config *conv;
@@ -35,33 +34,23 @@ static void conv_task(void *ctx, uint32_t task, uint32_t thread) {
     const ssm_job *job = ctx;
     const conv_config *c = job->conv;
     const uint32_t K = c->K, first = task * CHANNELS_PER_TASK;
-    const uint32_t end = first + CHANNELS_PER_TASK < c->C ? first + CHANNELS_PER_TASK : c->C;
+    const uint32_t n = c->C - first < CHANNELS_PER_TASK ? c->C - first : CHANNELS_PER_TASK;
+    float w[CONV_MAX_TAPS * CHANNELS_PER_TASK]; /* [K][n] */
     (void)thread;
-    for (const row_span *s = job->span; s < job->span + job->n_span; s++) {
-        float *past = s->state + c->state_at;
-        for (uint32_t r = 0; r < s->n_row; r++) {
-            float *x = job->y + (size_t)(s->first_row + r) * c->C;
-            for (uint32_t ch = first; ch < end; ch++) {
-                const float *w = c->w + (size_t)ch * K;
-                const float now = x[ch];
-                float sum = c->b ? c->b[ch] : 0;
-                for (uint32_t j = 0; j + 1 < K; j++) {
-                    sum += w[j] * past[(size_t)j * c->C + ch];
-                    past[(size_t)j * c->C + ch] =
-                        j + 2 < K ? past[(size_t)(j + 1) * c->C + ch] : now;
-                }
-                sum += w[K - 1] * now;
-                x[ch] = c->plain ? sum : silu(sum);
-            }
-        }
-    }
+    for (uint32_t ch = 0; ch < n; ch++)
+        for (uint32_t j = 0; j < K; j++) w[j * n + ch] = c->w[(size_t)(first + ch) * K + j];
+    for (const row_span *s = job->span; s < job->span + job->n_span; s++)
+        for (uint32_t r = 0; r < s->n_row; r++)
+            job->k->conv(job->y + (size_t)(s->first_row + r) * c->C + first,
+                         s->state + c->state_at + first, c->C, w, c->b ? c->b + first : NULL, n, K,
+                         c->plain);
 }
 
 void ops_cpu_conv(ops *o, float *x, const conv_config *c, const row_span *span, uint32_t n_span) {
-    ssm_job job = {.y = x, .conv = c, .span = span, .n_span = n_span};
+    cpu_ops *cpu = (cpu_ops *)(void *)o;
+    ssm_job job = {.k = cpu->k, .y = x, .conv = c, .span = span, .n_span = n_span};
     const uint64_t work = (uint64_t)count_rows(span, n_span) * c->C * (c->K + 16);
-    ops_cpu_run((cpu_ops *)(void *)o, (c->C + CHANNELS_PER_TASK - 1) / CHANNELS_PER_TASK, work,
-                conv_task, &job);
+    ops_cpu_run(cpu, (c->C + CHANNELS_PER_TASK - 1) / CHANNELS_PER_TASK, work, conv_task, &job);
 }
 
 /* ---- Mamba 1 ---- */
@@ -70,78 +59,75 @@ static void scan1_task(void *ctx, uint32_t task, uint32_t thread) {
     const ssm_job *job = ctx;
     const scan1_config *c = job->scan1;
     const uint32_t N = c->N, first = task * CHANNELS_PER_TASK;
-    const float max = c->state_max;
-    const uint32_t end = first + CHANNELS_PER_TASK < c->D ? first + CHANNELS_PER_TASK : c->D;
+    const uint32_t n = c->D - first < CHANNELS_PER_TASK ? c->D - first : CHANNELS_PER_TASK;
+    float dt[CHANNELS_PER_TASK];
     (void)thread;
     for (const row_span *s = job->span; s < job->span + job->n_span; s++)
         for (uint32_t r = 0; r < s->n_row; r++) {
-            const size_t row = s->first_row + r;
-            const float *B = job->B + row * N, *C = job->C + row * N;
-            for (uint32_t d = first; d < end; d++) {
-                float *h = s->state + c->state_at + (size_t)d * N;
-                const float *A = c->A + (size_t)d * N;
-                const float u = job->u[row * c->D + d];
-                const float dt = softplus(job->e[row * c->D + d] + c->dt_bias[d]);
-                float y = 0;
-                for (uint32_t n = 0; n < N; n++) {
-                    h[n] = expf(dt * A[n]) * h[n] + dt * u * B[n];
-                    if (max > 0) h[n] = fminf(fmaxf(h[n], -max), max);
-                    y += h[n] * C[n];
-                }
-                job->y[row * c->D + d] = y + c->skip[d] * u;
-            }
+            const size_t row = s->first_row + r, at = row * c->D + first;
+            for (uint32_t d = 0; d < n; d++) dt[d] = job->e[at + d] + c->dt_bias[first + d];
+            job->k->step_sizes(dt, NULL, dt, n, 0, INFINITY, 0);
+            job->k->select_scan(job->y + at, s->state + c->state_at + (size_t)first * N,
+                                job->u + at, dt, c->A + (size_t)first * N, job->B + row * N,
+                                job->C + row * N, c->skip + first, n, N, c->state_max);
         }
 }
 
 void ops_cpu_scan1(ops *o, float *y, const float *u, const float *e, const float *B, const float *C,
                    const scan1_config *c, const row_span *span, uint32_t n_span) {
-    ssm_job job = {
-        .y = y, .u = u, .e = e, .B = B, .C = C, .scan1 = c, .span = span, .n_span = n_span};
+    cpu_ops *cpu = (cpu_ops *)(void *)o;
+    ssm_job job = {.k = cpu->k,
+                   .y = y,
+                   .u = u,
+                   .e = e,
+                   .B = B,
+                   .C = C,
+                   .scan1 = c,
+                   .span = span,
+                   .n_span = n_span};
     const uint64_t work = (uint64_t)count_rows(span, n_span) * c->D * (c->N * 16ull + 32);
-    ops_cpu_run((cpu_ops *)(void *)o, (c->D + CHANNELS_PER_TASK - 1) / CHANNELS_PER_TASK, work,
-                scan1_task, &job);
+    ops_cpu_run(cpu, (c->D + CHANNELS_PER_TASK - 1) / CHANNELS_PER_TASK, work, scan1_task, &job);
 }
 
 /* ---- Mamba 2 ---- */
 
-/* One position of one head: state h[N][P], lanes over P. */
-static void scan2_step(float *y, float *h, const float *u, const float *B, const float *C,
-                       const scan2_config *c, uint32_t head, float dt) {
-    const uint32_t P = c->P;
-    const float decay = expf(dt * c->A[head]), skip = c->skip[head];
-    for (uint32_t p = 0; p < P; p++) y[p] = 0;
-    for (uint32_t n = 0; n < c->N; n++, h += P) {
-        const float in = dt * B[n], out = C[n];
-        for (uint32_t p = 0; p < P; p++) {
-            h[p] = decay * h[p] + in * u[p];
-            y[p] += out * h[p];
-        }
-    }
-    for (uint32_t p = 0; p < P; p++) y[p] += skip * u[p];
-}
-
 static void scan2_task(void *ctx, uint32_t head, uint32_t thread) {
     const ssm_job *job = ctx;
     const scan2_config *c = job->scan2;
-    const uint32_t D = c->H * c->P, GN = c->G * c->N, group = head / (c->H / c->G);
+    const size_t D = (size_t)c->H * c->P, GN = (size_t)c->G * c->N, group = head / (c->H / c->G);
+    float dt[ROWS_AT_ONCE], keep[ROWS_AT_ONCE];
+    kern_scan scan = {.keep = keep,
+                      .in = dt,
+                      .u_stride = D + 2 * GN,
+                      .y_stride = D,
+                      .bc_stride = D + 2 * GN,
+                      .N = c->N,
+                      .P = c->P,
+                      .skip = c->skip[head]};
     (void)thread;
     for (const row_span *s = job->span; s < job->span + job->n_span; s++)
-        for (uint32_t r = 0; r < s->n_row; r++) {
+        for (uint32_t r = 0; r < s->n_row; r += ROWS_AT_ONCE) {
             const size_t row = s->first_row + r;
             const float *x = job->u + row * (D + 2 * GN);
-            float dt = softplus(job->e[row * c->H + head] + c->dt_bias[head]);
-            dt = fminf(fmaxf(dt, c->dt_min), c->dt_max);
-            scan2_step(job->y + row * D + (size_t)head * c->P,
-                       s->state + c->state_at + (size_t)head * c->N * c->P, x + head * c->P,
-                       x + D + group * c->N, x + D + GN + group * c->N, c, head, dt);
+            scan.T = s->n_row - r < ROWS_AT_ONCE ? s->n_row - r : ROWS_AT_ONCE;
+            for (size_t t = 0; t < scan.T; t++)
+                dt[t] = job->e[(row + t) * c->H + head] + c->dt_bias[head];
+            job->k->step_sizes(dt, keep, dt, scan.T, c->dt_min, c->dt_max, c->A[head]);
+            scan.h = s->state + c->state_at + (size_t)head * c->N * c->P;
+            scan.y = job->y + row * D + (size_t)head * c->P;
+            scan.u = x + (size_t)head * c->P;
+            scan.B = x + D + group * c->N;
+            scan.C = scan.B + GN;
+            job->k->state_scan(&scan);
         }
 }
 
 void ops_cpu_scan2(ops *o, float *y, const float *x, const float *e, const scan2_config *c,
                    const row_span *span, uint32_t n_span) {
-    ssm_job job = {.y = y, .u = x, .e = e, .scan2 = c, .span = span, .n_span = n_span};
+    cpu_ops *cpu = (cpu_ops *)(void *)o;
+    ssm_job job = {.k = cpu->k, .y = y, .u = x, .e = e, .scan2 = c, .span = span, .n_span = n_span};
     const uint64_t work = (uint64_t)count_rows(span, n_span) * c->H * c->P * c->N * 2;
-    ops_cpu_run((cpu_ops *)(void *)o, c->H, work, scan2_task, &job);
+    ops_cpu_run(cpu, c->H, work, scan2_task, &job);
 }
 
 void ops_cpu_norm_parts(ops *o, float *y, const norm_weight *w, uint32_t T, uint32_t D,

@@ -10,6 +10,7 @@
 /* Causal convolution of each channel with its own K taps, then SiLU unless plain; in place.
  *   x[t,c] = silu(b[c] + sum_j w[c,j] x[t-K+1+j, c])
  * The state holds the last K-1 inputs, oldest first: [K-1][C]. */
+enum { CONV_MAX_TAPS = 64 }; /* K */
 typedef struct conv_config {
     uint32_t C, K;
     const float *w, *b; /* [C,K], [C] or NULL */

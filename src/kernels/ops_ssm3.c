@@ -7,6 +7,7 @@
 #include "kernels/ops_cpu.h"
 
 typedef struct scan3_job {
+    const kern *k;
     float *y;
     const scan3_rows *in;
     const scan3_config *c;
@@ -21,8 +22,6 @@ typedef struct scan3_head {
 } scan3_head;
 
 static const double pi = 3.141592653589793;
-
-static float softplus(float x) { return x > 20.0f ? x : log1pf(expf(x)); }
 
 static float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
@@ -65,46 +64,42 @@ static void turn(scan3_head *s, const scan3_config *c, const float *theta, float
     }
 }
 
-/* One position: the state moves on, y[P] comes out; lanes over P. */
-static void move_on(scan3_head *s, const scan3_config *c, float *y, const float *v, float keep,
-                    float beta, float gamma) {
-    const uint32_t P = c->P;
-    float *h = s->h;
-    for (uint32_t p = 0; p < P; p++) y[p] = 0;
-    for (uint32_t n = 0; n < c->N; n++, h += P) {
-        const float old = beta * s->B[n], in = gamma * s->now_B[n], out = s->now_C[n];
-        for (uint32_t p = 0; p < P; p++) {
-            h[p] = keep * h[p] + old * s->v[p] + in * v[p];
-            y[p] += out * h[p];
-        }
-    }
-    memcpy(s->B, s->now_B, c->N * sizeof *s->B);
-    memcpy(s->v, v, P * sizeof *s->v);
-}
-
 static void scan3_row(const scan3_job *job, scan3_head *s, size_t row, uint32_t head) {
     const scan3_config *c = job->c;
     const scan3_rows *in = job->in;
-    const uint32_t H = c->H, N = c->N, group = head / (H / c->G);
+    const uint32_t H = c->H, N = c->N, P = c->P, group = head / (H / c->G);
     const float *B = in->BC + row * in->bc_stride + (size_t)group * N;
-    const float *v = in->v + row * in->v_stride + (size_t)head * c->P;
-    float *y = job->y + (row * H + head) * c->P;
-    float dt = softplus(in->e[row * H + head] + c->dt_bias[head]);
-    dt = fminf(fmaxf(dt, c->dt_min), c->dt_max);
-    norm_and_bias(s->now_B, B, c->B_gain, c->B_bias + (size_t)head * N, N, c->eps);
-    norm_and_bias(s->now_C, B + (size_t)c->G * N, c->C_gain, c->C_bias + (size_t)head * N, N,
-                  c->eps);
-    if (c->R) turn(s, c, in->theta + (c->angles_shared ? row : row * H + head) * c->R, dt);
-    float A;
+    const float *v = in->v + row * in->v_stride + (size_t)head * P;
+    float A, dt, keep;
     if (c->A) {
         A = c->A[head];
     } else {
         const float f = in->decay[row * H + head];
         A = -fmaxf(f >= 0 ? 1 + f : 1 / (1 - f), c->decay_floor);
     }
-    const float keep = expf(dt * A), lam = sigmoid(in->lambda[row * H + head]);
-    move_on(s, c, y, v, keep, (1 - lam) * dt * keep, lam * dt);
-    for (uint32_t p = 0; p < c->P; p++) y[p] += c->skip[head] * v[p];
+    const float e = in->e[row * H + head] + c->dt_bias[head];
+    job->k->step_sizes(&dt, &keep, &e, 1, c->dt_min, c->dt_max, A);
+    norm_and_bias(s->now_B, B, c->B_gain, c->B_bias + (size_t)head * N, N, c->eps);
+    norm_and_bias(s->now_C, B + (size_t)c->G * N, c->C_gain, c->C_bias + (size_t)head * N, N,
+                  c->eps);
+    if (c->R) turn(s, c, in->theta + (c->angles_shared ? row : row * H + head) * c->R, dt);
+    const float lam = sigmoid(in->lambda[row * H + head]), now = lam * dt;
+    job->k->state_scan(&(kern_scan){.h = s->h,
+                                    .y = job->y + (row * H + head) * P,
+                                    .u = v,
+                                    .B = s->now_B,
+                                    .C = s->now_C,
+                                    .keep = &keep,
+                                    .in = &now,
+                                    .last_u = s->v,
+                                    .last_B = s->B,
+                                    .T = 1,
+                                    .N = N,
+                                    .P = P,
+                                    .skip = c->skip[head],
+                                    .last_in = (1 - lam) * dt * keep});
+    memcpy(s->B, s->now_B, N * sizeof *s->B);
+    memcpy(s->v, v, P * sizeof *s->v);
 }
 
 static void scan3_task(void *ctx, uint32_t head, uint32_t thread) {
@@ -119,9 +114,9 @@ static void scan3_task(void *ctx, uint32_t head, uint32_t thread) {
 
 void ops_cpu_scan3(ops *o, float *y, const scan3_rows *in, const scan3_config *c,
                    const row_span *span, uint32_t n_span) {
-    scan3_job job = {y, in, c, span, n_span};
+    cpu_ops *cpu = (cpu_ops *)(void *)o;
+    scan3_job job = {cpu->k, y, in, c, span, n_span};
     uint64_t rows = 0;
     for (uint32_t i = 0; i < n_span; i++) rows += span[i].n_row;
-    ops_cpu_run((cpu_ops *)(void *)o, c->H, rows * c->H * c->N * (c->P * 3ull + 64), scan3_task,
-                &job);
+    ops_cpu_run(cpu, c->H, rows * c->H * c->N * (c->P * 3ull + 64), scan3_task, &job);
 }

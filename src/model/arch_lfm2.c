@@ -3,6 +3,7 @@
  *
  * A GGUF file says which layers convolve by giving them no key heads. The width of the feed-forward
  * comes from its tensors: folders tell it before it is rounded. */
+#include "kernels/ops_ssm.h"
 #include "model/arch_rows.h"
 
 static status configure(model *m, str name, err *e) {
@@ -14,9 +15,9 @@ static status configure(model *m, str name, err *e) {
     TRY(config_read_transformer(&m->c, m->file, name, e));
     TRY(config_u32(m->file, name, "shortconv.l_cache", "conv_L_cache", &s->conv, e));
     s->inner = m->c.D;
-    if (s->conv < 1 || s->conv > 64)
-        return err_set(e, RZ_EFORMAT, "%s: shortconv.l_cache is %u, expected 1 to 64",
-                       m->file->path, s->conv);
+    if (s->conv < 1 || s->conv > CONV_MAX_TAPS)
+        return err_set(e, RZ_EFORMAT, "%s: shortconv.l_cache is %u, expected 1 to %d",
+                       m->file->path, s->conv, CONV_MAX_TAPS);
     return arch_read_rope(m, name, true, e);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "kernels/ops_latent.h"
+#include "kernels/ops_ssm.h"
 #include "kernels/ops_ssm3.h"
 
 enum {
@@ -597,10 +598,12 @@ status config_check_depth(const model_config *c, const tensor_file *f, err *e) {
 }
 
 status config_check_ssm(const model_config *c, const ssm_config *s, const tensor_file *f, err *e) {
-    const size_range size[] = {
-        {"ssm.inner_size", s->inner, 1, MAX_WIDTH},        {"ssm.state_size", s->state, 1, 65536},
-        {"ssm.conv_kernel", s->conv, s->wide ? 0 : 1, 64}, {"ssm.group_count", s->groups, 1, 65536},
-        {"ssm.time_step_rank", s->rank, 0, MAX_WIDTH},     {"heads", s->heads, s->wide, MAX_WIDTH}};
+    const size_range size[] = {{"ssm.inner_size", s->inner, 1, MAX_WIDTH},
+                               {"ssm.state_size", s->state, 1, 65536},
+                               {"ssm.conv_kernel", s->conv, s->wide ? 0 : 1, CONV_MAX_TAPS},
+                               {"ssm.group_count", s->groups, 1, 65536},
+                               {"ssm.time_step_rank", s->rank, 0, MAX_WIDTH},
+                               {"heads", s->heads, s->wide, MAX_WIDTH}};
     TRY(config_check_depth(c, f, e));
     TRY(check_ranges(size, sizeof size / sizeof *size, f, e));
     const uint64_t wide = s->wide ? s->wide : 1;
