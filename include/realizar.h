@@ -387,9 +387,12 @@ typedef struct rz_embed_options {
     size_t size;
     rz_pooling pooling; /* CLS is the first token */
     int raw;            /* 1 = as computed; else the vector is scaled to length 1 */
+    /* Asked now and then while a text is computed; non-zero ends it with RZ_ECANCELED. Or NULL. */
+    int (*stop)(void *ud);
+    void *stop_ud;
 } rz_embed_options;
 #define RZ_EMBED_INIT \
-    { sizeof(rz_embed_options), RZ_POOL_AUTO, 0 }
+    { sizeof(rz_embed_options), RZ_POOL_AUTO, 0, NULL, NULL }
 
 /* The meaning of a text as a vector out[width] (rz_model_info.width), by any model: what comes out
  * behind its last norm, pooled. Memory for the text is taken and given back in the call. RZ_EFULL
@@ -486,11 +489,13 @@ typedef struct rz_server_options {
     const char *const *api_keys;
     size_t n_api_keys;
     const char *cors_origin; /* pages from there may ask: "*" = from anywhere; NULL = none   */
+    rz_model *model; /* without an engine: gives vectors of texts, makes no text; must outlive it */
 } rz_server_options;
 #define RZ_SERVER_INIT \
-    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, NULL }
+    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, NULL }
 
-/* Binds and listens at once; answers from rz_server_run on. The engine must outlive the server. */
+/* Binds and listens at once; answers from rz_server_run on. The engine must outlive the server. It
+ * may be NULL when opt->model is given. */
 RZ_API rz_status rz_server_new(rz_server **out, rz_engine *engine, const rz_server_options *opt,
                                rz_error *err);
 /* Serve until rz_server_stop has been called and running requests are finished. */

@@ -50,7 +50,8 @@ bool make_from(running *r, const char *path) {
     memset(r, 0, sizeof *r);
     o.port = -1;
     if (rz_model_open(&r->model, path, NULL, &r->error) == RZ_OK &&
-        rz_engine_new(&r->engine, r->model, NULL, &r->error) == RZ_OK &&
+        (rz_model_is_encoder(o.model = r->model) ||
+         rz_engine_new(&r->engine, r->model, NULL, &r->error) == RZ_OK) &&
         rz_server_new(&r->server, r->engine, &o, &r->error) == RZ_OK)
         return true;
     test_fail(__FILE__, __LINE__, "%s", r->error.text);

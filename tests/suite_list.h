@@ -42,6 +42,7 @@
     X(http)              \
     X(server)            \
     X(dialects)          \
+    X(vectors)           \
     X(toolcall)          \
     X(kern)              \
     X(gram) X(gram_schema) X(ops) X(latent) X(args) X(cli) X(tok_walk) X(encode)

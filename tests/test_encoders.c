@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "serving.h"
 #include "test.h"
 #include "tiny.h"
 
@@ -312,6 +313,38 @@ static void test_an_encoder_has_no_next_token(void) {
     tiny_end(&t);
 }
 
+static void test_an_encoder_is_served_for_its_vectors(void) {
+    static const exchange list[] = {
+        {"/health", NULL, 200, "healthy"},
+        {"/metrics", NULL, 200, "\nrealizar_kv_cache_pages 0\n"},
+        {"/slots", NULL, 200, "[]"},
+        {"/v1/embeddings", "{\"input\":\"A cat sats\"}", 200,
+         "\"usage\":{\"prompt_tokens\":6,\"total_tokens\":6}"},
+        {"/rerank", "{\"query\":\"cat\",\"documents\":[\"a\",\"cat\"]}", 200,
+         "\"results\":[{\"index\":1,\"relevance_score\":1}"},
+        {"/v1/completions", "{\"prompt\":\"a\"}", 501,
+         "{\"error\":{\"message\":\"this model gives vectors of texts, it makes no text\""},
+        {"/api/generate", "{\"prompt\":\"a\",\"raw\":true}", 501, "it makes no text"},
+        {"/stream/generate", "{\"prompt\":\"a\"}", 501, "it makes no text"},
+    };
+    static tiny t;
+    running r;
+    buf file = BUF_INIT;
+    rz_error e = {0};
+    make(&t, &encoders[0]);
+    REQUIRE(tiny_gguf(&t, bert_with_words, &file, &e) == RZ_OK);
+    const char *path = test_temp("served-bert.gguf");
+    FILE *out = fopen(path, "wb");
+    REQUIRE(out && fwrite(file.p, 1, file.len, out) == file.len && fclose(out) == 0);
+    if (make_from(&r, path)) {
+        start_server(&r);
+        check_exchanges(&r, list, sizeof list / sizeof *list);
+        stop_server(&r);
+    }
+    buf_free(&file);
+    tiny_end(&t);
+}
+
 static void test_pooling_is_read_beside_a_folder(void) {
     static tiny t;
     char path[640];
@@ -348,5 +381,6 @@ void suite_encoders(void) {
     RUN(test_encoders_follow_their_equations);
     RUN(test_a_text_goes_between_its_marks);
     RUN(test_an_encoder_has_no_next_token);
+    RUN(test_an_encoder_is_served_for_its_vectors);
     RUN(test_pooling_is_read_beside_a_folder);
 }

@@ -27,6 +27,7 @@ rz_status rz_embed_ids(rz_model *m, const rz_token *ids, size_t n, const rz_embe
                        m->m->c.C);
     /* Full precision: the cache is gone after the call. */
     TRY(session_new(&s, m->m, m->workers, (uint32_t)n, KV_F32, e));
+    session_stop(s, opt.stop, opt.stop_ud);
     const status r = session_pool(s, ids, (uint32_t)n, opt.pooling, out, e);
     session_free(s);
     if (r >= 0 && !opt.raw) scale_to_one(out, m->m->c.D);

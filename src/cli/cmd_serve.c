@@ -114,9 +114,11 @@ static void announce(const serve_args *a, const rz_server *server, const rz_mode
     const int port = rz_server_port(server);
     fprintf(stderr, "realizar: serving %s (%s) at http://%s%s%s:%d\n", name,
             buf_cstr(&what) ? buf_cstr(&what) : "", open, host, close, port);
-    fprintf(stderr, "try: curl http://%s%s%s:%d/generate -H 'Content-Type: application/json' ",
-            open, host, close, port);
-    fprintf(stderr, "-d '{\"prompt\": \"Once upon a time\", \"max_tokens\": 40}'\n");
+    const bool vectors = rz_model_is_encoder(m);
+    fprintf(stderr, "try: curl http://%s%s%s:%d%s -H 'Content-Type: application/json' ", open, host,
+            close, port, vectors ? "/v1/embeddings" : "/generate");
+    fprintf(stderr, vectors ? "-d '{\"input\": \"Once upon a time\"}'\n"
+                            : "-d '{\"prompt\": \"Once upon a time\", \"max_tokens\": 40}'\n");
     if (keyless && !is_loopback(a->host))
         fprintf(stderr,
                 "warning: listening on %s: whoever can reach this machine can use the model\n",
@@ -180,8 +182,9 @@ static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, const
     eo.max_requests = a->parallel;
     eo.max_queue = a->queue;
     eo.prefix_bytes = prefix_bytes;
-    TRY(rz_engine_new(engine, m, &eo, e));
+    if (!rz_model_is_encoder(m)) TRY(rz_engine_new(engine, m, &eo, e));
     rz_server_options so = RZ_SERVER_INIT;
+    so.model = m;
     so.host = a->host;
     so.port = a->port ? a->port : -1;
     so.model_id = a->model_id;

@@ -48,6 +48,8 @@ struct rz_session {
     float *state; /* of recurrent layers, or NULL */
     state_copy copy[MAX_COPIES];
     uint32_t n_copy, copy_every;
+    int (*stop)(void *ud); /* or NULL */
+    void *stop_ud;
 };
 
 static status take_memory(session *s, pool *workers, kv_type kv, err *e) {
@@ -235,6 +237,8 @@ static status pool_rows(session *s, const int32_t *ids, uint32_t n, pooled *p, e
     if (model_is_long(s->m, s->context, n) != s->is_long) TRY(go_back(s, 0, n, e));
     for (uint32_t done = 0; done < n;) {
         const uint32_t rows = chunk_rows(s, n - done, s->chunk);
+        if (s->stop && s->stop(s->stop_ud))
+            return err_set(e, RZ_ECANCELED, "session: stopped on request");
         TRY(run_chunk(s, ids + done, rows, 0, e));
         keep_copy(s);
         pool_chunk(s, p, rows, done == 0, done + rows == n);
@@ -313,6 +317,11 @@ status session_rewind(session *s, uint32_t length, err *e) {
         return err_set(e, RZ_EINVAL, "session: cannot rewind to %u, it holds %u tokens", length,
                        s->n_token);
     return length == s->n_token ? RZ_OK : go_back(s, length, length, e);
+}
+
+void session_stop(session *s, int (*stop)(void *ud), void *ud) {
+    s->stop = stop;
+    s->stop_ud = ud;
 }
 
 const model *session_model(const session *s) { return s->m; }

@@ -17,6 +17,8 @@ status session_feed(session *s, const int32_t *ids, uint32_t n, float *logits, e
 /* The n tokens (at least 1) as one vector out[D], not scaled: the rows that come out behind the
  * last norm, pooled as `how` (not AUTO) says. Only of a session that holds nothing yet. */
 status session_pool(session *s, const int32_t *ids, uint32_t n, rz_pooling how, float *out, err *e);
+/* Ask `stop` between the steps of session_pool; what is not 0 ends it: RZ_ECANCELED. */
+void session_stop(session *s, int (*stop)(void *ud), void *ud);
 const float *session_logits(const session *s);          /* [V] after the last fed token, or NULL */
 int32_t session_sample(session *s, const rz_params *p); /* -1 before the first feed */
 uint32_t session_length(const session *s);

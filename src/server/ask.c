@@ -72,8 +72,7 @@ static void read_bias(fields *f, server *s, rz_params *p) {
     p->bias = list;
 }
 
-/* `timeout` in seconds: no more than the server allows anybody. */
-static void read_timeout(fields *f, const server *s, rz_params *p) {
+void ask_timeout(fields *f, const server *s, rz_params *p) {
     const double most = 86400.0;
     const double wanted = fields_number(f, "timeout", 0.001, most, 0.0) * 1000;
     p->timeout_ms = wanted > 0 ? (int)(wanted + 0.5) : 0;
@@ -86,8 +85,22 @@ void ask_lists(fields *f, server *s, rz_params *p) {
     read_stop(f, s, p);
     read_bias(f, s, p);
     if (!f->status) shapes_read(f, s, p);
-    read_timeout(f, s, p);
+    ask_timeout(f, s, p);
     if (s->draining) fields_fail(f, 503, "the server is shutting down");
+}
+
+const rz_token *ask_ids(fields *f, server *s, const char *key, const json *list) {
+    const size_t vocab = rz_tokenizer_size(s->tokenizer);
+    rz_token *ids = arena_zero(&s->arena, list->n + 1u, sizeof *ids);
+    size_t n = 0;
+    if (!ids) fields_fail(f, 500, "out of memory");
+    for (const json *v = list->child; v && !f->status; v = v->next) {
+        int64_t id = 0;
+        if (v->kind != JSON_NUMBER || !json_int(v, 0, (int64_t)vocab - 1, &id))
+            fields_fail(f, 400, "field `%s` must hold token ids below %zu", key, vocab);
+        ids[n++] = (rz_token)id;
+    }
+    return ids;
 }
 
 void ask_prompt(fields *f, job *j, uint32_t i, str prompt) {
@@ -98,11 +111,15 @@ void ask_prompt(fields *f, job *j, uint32_t i, str prompt) {
         fields_fail(f, 500, "%s", e.text);
         return;
     }
-    const size_t room = rz_engine_context(s->engine);
+    const size_t room = server_context(s);
     if (n == 0) fields_fail(f, 400, "Prompt '%.*s' tokenizes to empty sequence", STR_FMT(prompt));
     else if (n >= room)
         fields_fail(f, 400, "the prompt is %zu tokens long, the context holds %zu", n, room);
     else if (!job_set_prompt(j, i, s->ids, n)) fields_fail(f, 500, "out of memory");
+}
+
+int ask_code(status s) {
+    return s == RZ_EFULL ? 503 : s == RZ_EINVAL ? 400 : s == RZ_EUNSUPPORTED ? 501 : 500;
 }
 
 void ask_submit(fields *f, job *j, uint32_t i, const rz_params *p) {
@@ -113,7 +130,7 @@ void ask_submit(fields *f, job *j, uint32_t i, const rz_params *p) {
         return;
     }
     const status got = job_submit(j, i, p, &e);
-    if (got < 0) fields_fail(f, got == RZ_EFULL ? 503 : got == RZ_EINVAL ? 400 : 500, "%s", e.text);
+    if (got < 0) fields_fail(f, ask_code(got), "%s", e.text);
 }
 
 int ask_trouble(const job *j, const gen *g, const char **text) {

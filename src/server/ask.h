@@ -12,8 +12,14 @@ void ask_penalties(fields *f, rz_params *p);
 /* stop and logit_bias, in the request's arena; the shape of the answer (shapes.h); timeout; and
  * 503 while the server is stopping. */
 void ask_lists(fields *f, server *s, rz_params *p);
+/* A list of token ids, in the request's arena. */
+const rz_token *ask_ids(fields *f, server *s, const char *key, const json *list);
 /* Encode the prompt of generation i and see that it fits. */
 void ask_prompt(fields *f, job *j, uint32_t i, str prompt);
+/* The HTTP status for what a submission failed with. */
+int ask_code(status s);
+/* `timeout`, within what the server allows, into p. */
+void ask_timeout(fields *f, const server *s, rz_params *p);
 /* Start generation i; one of no token is over at once. */
 void ask_submit(fields *f, job *j, uint32_t i, const rz_params *p);
 /* Why generation g did not end well: a status and *text, or 0. */

@@ -70,7 +70,7 @@ static void write_reference(buf *b, const metrics *m, double uptime) {
 
 static void write_engine(buf *b, const server *s) {
     rz_engine_stats e;
-    rz_engine_stats_get(s->engine, &e);
+    server_engine_stats(s, &e);
     gauge(b, "realizar_requests_running", "Sequences in the batch now.", e.running);
     gauge(b, "realizar_queue_depth", "Requests waiting to enter the batch.", e.queued);
     count(b, "realizar_prompt_tokens_total", "Prompt tokens processed.", e.prompt_tokens);

@@ -29,7 +29,7 @@ void models_get(conn *c, const call *in) {
     buf_char(b, ',');
     text(b, "quantization", info.quant);
     buf_printf(b, ",\"parameters\":%llu,\"vocab_size\":%u,\"context_length\":%zu}]}",
-               (unsigned long long)info.params, info.vocab, rz_engine_context(s->engine));
+               (unsigned long long)info.params, info.vocab, server_context(s));
     reply_json(c, b);
 }
 

@@ -77,8 +77,7 @@ static void list(conn *c, bool running) {
     buf_text(b, running ? ",\"expires_at\":\"0001-01-01T00:00:00Z\"" : ",\"modified_at\":");
     if (!running) write_time(b, s->began_unix_ms);
     buf_printf(b, ",\"size\":%llu,\"digest\":\"\"", (unsigned long long)info.file_bytes);
-    if (running)
-        buf_printf(b, ",\"size_vram\":0,\"context_length\":%zu", rz_engine_context(s->engine));
+    if (running) buf_printf(b, ",\"size_vram\":0,\"context_length\":%zu", server_context(s));
     write_details(s, b);
     buf_text(b, "}]}");
     reply_json(c, b);

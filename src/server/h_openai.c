@@ -77,17 +77,8 @@ static void read_params(fields *f, server *s, rz_params *p) {
 
 /* A list of token ids as the prompt of generation i. */
 static void set_ids(fields *f, job *j, uint32_t i, const json *list) {
-    server *s = j->srv;
-    const size_t vocab = rz_tokenizer_size(s->tokenizer), room = rz_engine_context(s->engine);
-    rz_token *ids = arena_zero(&s->arena, list->n, sizeof *ids);
-    size_t n = 0;
-    if (!ids) fields_fail(f, 500, "out of memory");
-    for (const json *v = list->child; v && !f->status; v = v->next) {
-        int64_t id = 0;
-        if (v->kind != JSON_NUMBER || !json_int(v, 0, (int64_t)vocab - 1, &id))
-            fields_fail(f, 400, "field `prompt` must hold token ids below %zu", vocab);
-        ids[n++] = (rz_token)id;
-    }
+    const size_t n = list->n, room = server_context(j->srv);
+    const rz_token *ids = ask_ids(f, j->srv, "prompt", list);
     if (!f->status && n >= room)
         fields_fail(f, 400, "the prompt is %zu tokens long, the context holds %zu", n, room);
     else if (!f->status && !job_set_prompt(j, i, ids, n)) fields_fail(f, 500, "out of memory");

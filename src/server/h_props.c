@@ -19,7 +19,7 @@ void props_get(conn *c, const call *in) {
     buf_char(b, '{');
     text(b, "model_alias", str_of(s->model_id));
     buf_printf(b, ",\"default_generation_settings\":{\"n_ctx\":%zu,\"params\":{\"n_predict\":100,",
-               rz_engine_context(s->engine));
+               server_context(s));
     buf_text(b, "\"temperature\":0.7,\"top_k\":40,\"top_p\":0.9,\"min_p\":0}},");
     text(b, "chat_template", (str){source, source ? len : 0});
     buf_printf(b, ",\"n_vocab\":%u,\"is_sleeping\":false,", info.vocab);
@@ -30,12 +30,12 @@ void props_get(conn *c, const call *in) {
 
 void slots_get(conn *c, const call *in) {
     rz_engine_stats st;
-    rz_engine_stats_get(in->srv->engine, &st);
+    server_engine_stats(in->srv, &st);
     buf *b = reply_body(in->srv);
     buf_char(b, '[');
     for (uint32_t i = 0; i < st.running; i++)
         buf_printf(b, "%s{\"id\":%u,\"n_ctx\":%zu,\"is_processing\":true}", i ? "," : "", i,
-                   rz_engine_context(in->srv->engine));
+                   server_context(in->srv));
     buf_char(b, ']');
     reply_json(c, b);
 }

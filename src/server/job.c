@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/os.h"
+#include "server/embed.h"
 
 enum { FIRST_NEWS = 256, NEWS_SCORES = -2 };
 
@@ -72,6 +74,12 @@ static void on_done(void *ud, rz_finish why, const rz_usage *use, const rz_error
     /* The loop may free g from here on. */
 }
 
+bool job_tell(gen *g, const void *bytes, size_t len) { return tell(g, -1, bytes, len); }
+
+void job_over(gen *g, rz_finish why, const rz_usage *use, const rz_error *error) {
+    on_done(g, why, use, error);
+}
+
 /* ---- loop thread ---- */
 
 job *job_new(conn *c, const job_type *type, uint32_t n) {
@@ -129,6 +137,8 @@ bool job_set_prompt(job *j, uint32_t i, const rz_token *ids, size_t n) {
 
 status job_submit(job *j, uint32_t i, const rz_params *p, err *e) {
     gen *g = &j->gen[i];
+    if (!j->srv->engine)
+        return err_set(e, RZ_EUNSUPPORTED, "this model gives vectors of texts, it makes no text");
     if (!buf_reserve(&g->news, FIRST_NEWS) || !buf_reserve(&g->taken, FIRST_NEWS))
         return err_set(e, RZ_ENOMEM, "out of memory");
     const rz_sink sink = {on_token, on_done, g};
@@ -139,6 +149,16 @@ status job_submit(job *j, uint32_t i, const rz_params *p, err *e) {
         own.top_scores = (int)j->scores - 1;
     }
     TRY(rz_engine_submit(j->srv->engine, g->prompt, g->n_prompt, &own, &sink, &g->ticket, e));
+    g->submitted = true;
+    j->n_left++;
+    return RZ_OK;
+}
+
+status job_embed(job *j, uint32_t i, int timeout_ms, err *e) {
+    gen *g = &j->gen[i];
+    g->embeds = true;
+    g->until_ns = timeout_ms ? os_now_ns() + (uint64_t)timeout_ms * 1000000 : 0;
+    TRY(embed_submit(j->srv, g, e));
     g->submitted = true;
     j->n_left++;
     return RZ_OK;
@@ -167,7 +187,8 @@ void job_started(job *j) {
 void job_cancel(job *j) {
     j->canceled = true;
     for (uint32_t i = 0; i < j->n; i++)
-        if (j->gen[i].submitted && !j->gen[i].ended)
+        if (j->gen[i].embeds) atomic_store(&j->gen[i].stop, true);
+        else if (j->gen[i].submitted && !j->gen[i].ended)
             rz_engine_cancel(j->srv->engine, j->gen[i].ticket);
 }
 
@@ -180,7 +201,7 @@ void job_leave(job *j) {
 
 void job_pause(job *j, bool paused) {
     for (uint32_t i = 0; i < j->n; i++)
-        if (j->gen[i].submitted && !j->gen[i].ended)
+        if (j->gen[i].submitted && !j->gen[i].ended && !j->gen[i].embeds)
             rz_engine_pause(j->srv->engine, j->gen[i].ticket, paused);
 }
 

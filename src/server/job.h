@@ -34,10 +34,14 @@ struct gen {
     uint32_t told;    /* tokens whose scores a stream has sent          */
     toolcall *tools;  /* reads calls out of the text; NULL: none may be made       */
     size_t told_len;  /* the length of their text, in characters        */
-    gen *turn;        /* next one the loop looks at in this round */
-    bool ending;      /* with these news it is over               */
-    buf taken;        /* news being looked at      */
-    rz_finish why;    /* the rest: how it ended    */
+    bool embeds;      /* wants its prompt's vector: the embedder has it, not the engine */
+    atomic_bool stop; /* the embedder is to give it up      */
+    gen *waits;       /* next one in the embedder's list    */
+    uint64_t until_ns;
+    gen *turn;     /* next one the loop looks at in this round */
+    bool ending;   /* with these news it is over               */
+    buf taken;     /* news being looked at      */
+    rz_finish why; /* the rest: how it ended    */
     rz_usage use;
     bool late;     /* its time was over */
     char *failure; /* error sentence, owned, NULL when there was none */
@@ -62,6 +66,13 @@ typedef struct openai_reply {
     uint32_t n_block; /* blocks that have ended                                      */
 } openai_reply;
 
+/* What becomes of a prompt's vector. */
+typedef struct vector_form {
+    enum { VECTOR_FLOATS, VECTOR_JSON, VECTOR_BASE64 } as; /* float[n] | [1,2] | "zcz=" */
+    uint32_t n; /* its first n numbers, at most the model's width */
+    bool raw;   /* as computed, not scaled to length 1            */
+} vector_form;
+
 struct job {
     server *srv;
     conn *conn; /* NULL once the client has gone */
@@ -72,6 +83,8 @@ struct job {
     gen *gen; /* [n] */
     uint64_t began_ns;
     uint32_t scores; /* rz_score per token, the token's own first; 0: nobody asks */
+    vector_form vector;
+    uint32_t most; /* a list's length in the reply: of results told */
     openai_reply openai;
 };
 
@@ -81,6 +94,9 @@ job *job_new(conn *c, const job_type *type, uint32_t n);
 bool job_set_prompt(job *j, uint32_t i, const rz_token *ids, size_t n);
 /* Start generation i on the engine. On failure nothing runs for i. */
 status job_submit(job *j, uint32_t i, const rz_params *p, err *e);
+/* Let the vector of prompt i be computed as job.vector says: it comes in gen.text. `timeout_ms` 0:
+ * it has all the time. RZ_EFULL: too many wait. */
+status job_embed(job *j, uint32_t i, int timeout_ms, err *e);
 /* Generation i needs no engine: it is over, with nothing made. */
 void job_skip(job *j, uint32_t i);
 /* All that were wanted are submitted. When none was, the reply is written now. */
@@ -91,6 +107,10 @@ void job_cancel(job *j);
 void job_leave(job *j);
 /* Hold or release all generations. */
 void job_pause(job *j, bool paused);
+
+/* From the thread that works on g: text (or bytes) without a token, then its end. */
+bool job_tell(gen *g, const void *bytes, size_t len);
+void job_over(gen *g, rz_finish why, const rz_usage *use, const rz_error *error);
 
 status outbox_init(server *s, err *e);
 void outbox_done(server *s);

@@ -14,6 +14,7 @@ typedef struct limits {
     size_t held_bytes;  /* unfinished requests of all connections, else 503      */
     size_t connections; /* open at once; beyond, idle ones make room, else 503   */
     size_t batch;       /* prompts or texts in one request                       */
+    size_t texts;       /* whose vectors one request asks for                    */
     size_t out_high;    /* unsent bytes at which a connection's work is held ... */
     size_t out_low;     /* ... and at which it goes on                           */
     uint32_t head_ms;   /* from the first byte to the end of the head, else 408  */

@@ -20,10 +20,15 @@
     X(POST, "/v1/responses", responses_post)             \
     X(GET, "/props", props_get)                          \
     X(GET, "/slots", slots_get)                          \
+    X(POST, "/v1/embeddings", embeddings_post)           \
+    X(POST, "/rerank", rerank_post)                      \
+    X(POST, "/v1/rerank", rerank_post)                   \
     X(POST, "/v1/messages", messages_post)               \
     X(POST, "/v1/messages/count_tokens", messages_count) \
     X(POST, "/api/generate", ollama_generate)            \
     X(POST, "/api/chat", ollama_chat)                    \
+    X(POST, "/api/embed", ollama_embed)                  \
+    X(POST, "/api/embeddings", ollama_embeddings)        \
     X(GET, "/api/tags", ollama_tags)                     \
     X(GET, "/api/ps", ollama_ps)                         \
     X(POST, "/api/show", ollama_show)                    \

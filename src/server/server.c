@@ -18,6 +18,7 @@
 #include "base/os.h"
 #include "server/access.h"
 #include "server/conn.h"
+#include "server/embed.h"
 #include "server/http.h"
 #include "server/job.h"
 #include "server/shapes.h"
@@ -59,6 +60,18 @@ void server_tidy(server *s) {
         s->ids = NULL;
         s->ids_cap = 0;
     }
+}
+
+size_t server_context(const server *s) {
+    rz_model_info info;
+    if (s->engine) return rz_engine_context(s->engine);
+    rz_model_describe(s->model, &info);
+    return info.context;
+}
+
+void server_engine_stats(const server *s, rz_engine_stats *out) {
+    *out = (rz_engine_stats){0};
+    if (s->engine) rz_engine_stats_get(s->engine, out);
 }
 
 /* ---- accepting ---- */
@@ -250,6 +263,7 @@ static void set_limits(limits *l, const rz_server_options *o) {
                   .body_bytes = o->max_body_bytes ? o->max_body_bytes : BODY_BYTES,
                   .connections = o->max_connections ? o->max_connections : 4096,
                   .batch = 256,
+                  .texts = 2048,
                   .out_high = 64 * 1024,
                   .out_low = 16 * 1024,
                   .head_ms = or_default(o->header_timeout_ms, 10000),
@@ -283,7 +297,7 @@ static void set_alarms(server *s) {
 
 static status fill(server *s, rz_engine *engine, const rz_server_options *o, err *e) {
     s->engine = engine;
-    s->model = rz_engine_model(engine);
+    s->model = engine ? rz_engine_model(engine) : o->model;
     s->tokenizer = rz_model_tokenizer(s->model);
     s->model_id = mem_strdup(o->model_id ? o->model_id : "default");
     s->in = mem_alloc(SERVER_READ_BYTES);
@@ -308,9 +322,10 @@ static status fill(server *s, rz_engine *engine, const rz_server_options *o, err
 rz_status rz_server_new(rz_server **out, rz_engine *engine, const rz_server_options *opt,
                         rz_error *err_out) {
     rz_server_options o = RZ_SERVER_INIT;
-    if (!out || !engine) return err_set(err_out, RZ_EINVAL, "server: out or engine is NULL");
     /* Callers built against an older header know fewer members. */
     if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
+    if (!out || (!engine && !o.model))
+        return err_set(err_out, RZ_EINVAL, "server: out or engine is NULL");
     if (o.port > 65535)
         return err_set(err_out, RZ_EINVAL, "server: port %d is above 65535", o.port);
     server *s = mem_zero(sizeof *s);
@@ -358,6 +373,7 @@ void rz_server_free(rz_server *s) {
     if (!s) return;
     if (s->listener.source.fd >= 0) close(s->listener.source.fd);
     if (s->stop_fd.source.fd >= 0) close(s->stop_fd.source.fd);
+    embed_done(s); /* its thread writes to the outbox */
     outbox_done(s);
     while (s->spare) {
         conn *c = s->spare;

@@ -35,8 +35,8 @@ typedef struct outbox {
 } outbox;
 
 struct rz_server {
-    rz_engine *engine;
-    const rz_model *model;
+    rz_engine *engine; /* NULL: no text is made, only vectors */
+    rz_model *model;
     const rz_tokenizer *tokenizer; /* NULL: the model has none */
     char *model_id;
     char **key; /* [n_key] */
@@ -74,7 +74,8 @@ struct rz_server {
     rz_token *ids; /* [ids_cap] */
     size_t ids_cap;
 
-    struct shapes *shapes; /* grammars lately asked for, or NULL */
+    struct shapes *shapes;     /* grammars lately asked for, or NULL */
+    struct embedder *embedder; /* computes vectors, NULL until somebody asks for one */
 
     uint64_t began_ns;
     uint64_t began_unix_ms;
@@ -86,6 +87,10 @@ struct rz_server {
 void server_tidy(server *s);
 /* The current date for replies. */
 const char *server_date(server *s);
+/* Longest prompt and answer; of a model that makes no text, the longest text. */
+size_t server_context(const server *s);
+/* Zeros without an engine. */
+void server_engine_stats(const server *s, rz_engine_stats *out);
 /* Descriptors were freed: accept again if that was what was missing. */
 void server_rest_over(server *s);
 

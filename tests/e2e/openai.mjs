@@ -16,6 +16,14 @@ const models = await client.models.list();
 check("models are listed", models.data[0].id === "default", models);
 check("one is found", (await client.models.retrieve("default")).object === "model");
 
+const vectors = await client.embeddings.create({ model: "default", input: ["Once upon a time", "The dog"] });
+check("texts become vectors", vectors.data.length === 2 && vectors.data[1].embedding.length === 96, vectors);
+check("of length 1", Math.abs(vectors.data[0].embedding.reduce((sum, x) => sum + x * x, 0) - 1) < 1e-5, vectors.data[0]);
+const plain = await client.embeddings.create({ model: "default", input: "The dog", encoding_format: "float" });
+check("as numbers or base64", plain.data[0].embedding.every((x, i) => Math.abs(x - vectors.data[1].embedding[i]) < 1e-7), plain);
+const short = await client.embeddings.create({ model: "default", input: "The dog", dimensions: 8 });
+check("shorter ones", short.data[0].embedding.length === 8 && short.usage.total_tokens > 0, short);
+
 const messages = [{ role: "system", content: "Be brief." }, { role: "user", content: "Hello!" }];
 const chat = await client.chat.completions.create({
     model: "default", messages, max_completion_tokens: 12, temperature: 0,

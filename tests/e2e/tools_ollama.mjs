@@ -40,4 +40,8 @@ const shape = { type: "object", properties: { sunny: { type: "boolean" } }, requ
 const shaped = await client.generate({ model: "default", prompt: "The weather, as JSON:", format: shape });
 check("format holds the answer to a schema", typeof JSON.parse(shaped.response).sunny === "boolean" && shaped.done_reason === "stop", shaped);
 
+const vectors = await client.embed({ model: "default", input: ["Hi", "How is the weather?"] });
+check("texts become vectors", vectors.embeddings.length === 2 && vectors.embeddings[1].length === 32 && vectors.prompt_eval_count > 2, vectors);
+check("one by one too", (await client.embeddings({ model: "default", prompt: "Hi" })).embedding.length === 32);
+
 done();
