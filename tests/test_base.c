@@ -129,6 +129,25 @@ static void test_map_finds_what_was_put(void) {
     map_free(&m);
 }
 
+static void test_an_array_grows_or_stays(void) {
+    uint16_t *p = NULL;
+    size_t cap = 0, n = 0;
+    uint64_t before = mem_count();
+    for (; n < 1000; n++) {
+        REQUIRE(mem_room(&p, &cap, n + 1, sizeof *p));
+        p[n] = (uint16_t)n;
+    }
+    CHECK(mem_count() - before < 10 && cap >= n);
+    const size_t had = cap;
+    mem_fail_at(1);
+    CHECK(!mem_room(&p, &cap, had + 1, sizeof *p) && cap == had);
+    mem_fail_at(0);
+    CHECK(!mem_room(&p, &cap, SIZE_MAX, sizeof *p) && cap == had);
+    CHECK(p[0] == 0 && p[999] == 999);
+    CHECK(mem_room(&p, &cap, 5 * had, sizeof *p) && cap == 5 * had && p[999] == 999);
+    mem_free(p);
+}
+
 static void test_map_survives_no_memory(void) {
     map m = MAP_INIT;
     mem_fail_at(1);
@@ -305,6 +324,7 @@ void suite_base(void) {
     RUN(test_str_numbers_are_strict);
     RUN(test_str_split_and_trim);
     RUN(test_map_finds_what_was_put);
+    RUN(test_an_array_grows_or_stays);
     RUN(test_map_survives_no_memory);
     RUN(test_file_appears_whole_or_not_at_all);
     RUN(test_opening_what_is_no_file_says_so);

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "server/toolcall.h"
 #include "test.h"
+#include "toolcall_signs.h"
 
 #define TOOL(name)                                                                         \
     "{\"type\":\"function\",\"function\":{\"name\":\"" name                                \
@@ -118,22 +119,15 @@ static void test_every_family_is_read(void) {
 
 /* What a forced answer begins with is the beginning of a call. */
 static void test_openings_are_calls(void) {
-    static const char *const signs[] = {D("calls" U "begin"),
-                                        "[TOOL_CALLS]",
-                                        "<|START_ACTION|>",
-                                        "<|tool_call|>",
-                                        "<tool_call>",
-                                        "<|python_tag|>",
-                                        ""};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
-        const tool_family *f = tool_family_of(str_of(signs[i]));
+    for (size_t i = 0; i < TOOLCALL_SIGNS; i++) {
+        const tool_family *f = tool_family_of(str_of(toolcall_signs[i]));
         buf text = BUF_INIT, out = BUF_INIT;
         tool_opening(f, STR_LIT("clock"), &text);
         buf_text(&text, "{}");
         const char *open = buf_cstr(&text);
         const bool list = strchr(open, '[') && !strstr(open, "[TOOL_CALLS]\"");
         if (i > 0) buf_text(&text, list && strstr(open, "[{") ? "}]" : "}");
-        parse(signs[i], buf_cstr(&text), 7, &out);
+        parse(toolcall_signs[i], buf_cstr(&text), 7, &out);
         CHECK_MSG(strcmp(buf_cstr(&out), "<clock {}>") == 0, "%s: %s gives %s", tool_family_name(f),
                   buf_cstr(&text), buf_cstr(&out));
         buf_free(&text);

@@ -47,6 +47,20 @@ void *mem_resize(void *p, size_t n, size_t each) {
     return realloc(p, bytes ? bytes : 1);
 }
 
+bool mem_more(void *array, size_t *cap, size_t n, size_t each) {
+    enum { FIRST = 16 };
+    void *p; /* through memcpy: the caller's pointer is of another type */
+    size_t more = *cap ? *cap : FIRST / 2;
+    if (mem_mul_over(more, 2, &more)) return false;
+    if (more < n) more = n;
+    memcpy(&p, array, sizeof p);
+    p = mem_resize(p, more, each);
+    if (!p) return false;
+    memcpy(array, &p, sizeof p);
+    *cap = more;
+    return true;
+}
+
 void *mem_aligned(size_t align, size_t bytes) {
     void *p = NULL;
     if (blown() || posix_memalign(&p, align, bytes ? bytes : 1) != 0) return NULL;

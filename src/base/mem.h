@@ -37,6 +37,14 @@ static inline bool mem_add_over(size_t a, size_t b, size_t *out) {
     return false;
 }
 
+/* A growing array: room for n elements of `each` bytes in *(T **)array, which has room for *cap
+ * (0 and NULL at first). It at least doubles; what is behind the old elements is uninitialised.
+ * false when there is no memory: nothing has changed. */
+bool mem_more(void *array, size_t *cap, size_t n, size_t each);
+static inline bool mem_room(void *array, size_t *cap, size_t n, size_t each) {
+    return n <= *cap || mem_more(array, cap, n, each);
+}
+
 /* For tests. The n-th allocation from now (1 = the next) of any thread fails, later ones work
  * again; 0 switches it off. mem_fail_hit tells whether it happened. */
 void mem_fail_at(long n);

@@ -118,14 +118,9 @@ static status read_folder(DIR *dir, const char *path, arena *mem, const char ***
         if (!entry) return errno ? err_sys(e, errno, "%.300s", path) : RZ_OK;
         const char *name = entry->d_name;
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
-        if (*n == cap) {
-            cap = cap ? cap * 2 : 32;
-            const char **more = mem_resize(*table, cap, sizeof *more);
-            if (!more) return err_set(e, RZ_ENOMEM, "%.300s: out of memory", path);
-            *table = more;
-        }
         const char *copy = arena_copy(mem, name, strlen(name));
-        if (!copy) return err_set(e, RZ_ENOMEM, "%.300s: out of memory", path);
+        if (!copy || !mem_room(table, &cap, *n + 1, sizeof **table))
+            return err_set(e, RZ_ENOMEM, "%.300s: out of memory", path);
         (*table)[(*n)++] = copy;
     }
 }

@@ -182,13 +182,7 @@ static status put_source(gguf_writer *w, tensor_source t, err *e) {
         return err_set(e, RZ_EINVAL, "%s: tensor %.*s has the unknown type id %u", writer_name,
                        STR_FMT(t.t.name), (unsigned)t.t.type);
     TRY(tensor_measure(&t.t, writer_name, e));
-    if (w->n_tensor == w->cap) {
-        const size_t cap = w->cap ? w->cap * 2 : 64;
-        tensor_source *p = mem_resize(w->tensor, cap, sizeof *p);
-        if (!p) return no_memory(e);
-        w->tensor = p;
-        w->cap = cap;
-    }
+    if (!mem_room(&w->tensor, &w->cap, w->n_tensor + 1, sizeof *w->tensor)) return no_memory(e);
     TRY(enter(w, &w->names, "tensor", t.t.name, &t.t.name, e));
     w->tensor[w->n_tensor++] = t;
     return RZ_OK;

@@ -78,13 +78,7 @@ static status put(safetensors_writer *w, tensor_source s, err *e) {
                        quant_get((uint32_t)s.t.type)->name ? quant_get((uint32_t)s.t.type)->name
                                                            : "of that number");
     TRY(tensor_measure(&s.t, writer_name, e));
-    if (w->n == w->cap) {
-        const size_t cap = w->cap ? w->cap * 2 : 64;
-        tensor_source *p = mem_resize(w->tensor, cap, sizeof *p);
-        if (!p) return no_memory(e);
-        w->tensor = p;
-        w->cap = cap;
-    }
+    if (!mem_room(&w->tensor, &w->cap, w->n + 1, sizeof *w->tensor)) return no_memory(e);
     TRY(copy_text(w, "a tensor name", s.t.name, true, &s.t.name, e));
     TRY(enter(&w->names, "tensor", s.t.name, w->n, e));
     w->tensor[w->n++] = s;

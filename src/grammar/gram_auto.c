@@ -15,31 +15,18 @@ enum { MAX_ITEMS = 5000000, MAX_LOOKS = 100000000, NO_NEED = UINT16_MAX };
 typedef struct maker {
     gram_auto *a;
     const gram_nfa *n;
-    uint32_t cap_state, cap_edge, cap_call;
+    size_t cap_state, cap_edge, cap_call, cap_item, cap_at;
     uint8_t *is_final;                 /* [n->n] */
     uint32_t *mark, *work, generation; /* [n->n] */
     uint32_t *list, n_list;            /* [n->n] the set being made */
-    uint32_t *item, n_item, cap_item;  /* members of all sets */
-    uint32_t *item_at, cap_at;         /* [n_state + 1] */
+    uint32_t *item, n_item;            /* members of all sets */
+    uint32_t *item_at;                 /* [n_state + 1] */
     uint32_t *slot, n_slot;            /* hash table of state + 1 */
     const gram_arc **arc, **call;      /* [n->n_arc] of the state at work */
     uint32_t n_arc, n_callee, first_edge;
     uint32_t *start; /* [n->n_rule] states */
     bool failed, full;
 } maker;
-
-static bool room(maker *m, void **p, uint32_t n, uint32_t *cap, size_t each) {
-    if (n < *cap) return true;
-    const uint32_t more = *cap ? *cap * 2 : 256;
-    void *q = m->failed ? NULL : mem_resize(*p, more, each);
-    if (!q) {
-        m->failed = true;
-        return false;
-    }
-    *p = q;
-    *cap = more;
-    return true;
-}
 
 /* ---- sets of states ---- */
 
@@ -95,15 +82,10 @@ static bool add_state(maker *m) {
     gram_auto *a = m->a;
     m->full |= a->n_state >= GRAM_MAX_STATES || m->n_item > MAX_ITEMS;
     if (m->full) return false;
-    void *state = a->state, *at = m->item_at, *item = m->item;
-    bool ok = room(m, &state, a->n_state + 2, &m->cap_state, sizeof *a->state);
-    a->state = state;
-    ok = ok && room(m, &at, a->n_state + 2, &m->cap_at, sizeof *m->item_at);
-    m->item_at = at;
-    while (ok && m->cap_item < m->n_item + m->n_list + 1) {
-        ok = room(m, &item, m->cap_item, &m->cap_item, sizeof *m->item);
-        m->item = item;
-    }
+    const uint32_t n = a->n_state + 2; /* with the end of the last */
+    bool ok = mem_room(&a->state, &m->cap_state, n, sizeof *a->state) &&
+              mem_room(&m->item_at, &m->cap_at, n, sizeof *m->item_at) &&
+              mem_room(&m->item, &m->cap_item, m->n_item + m->n_list + 1u, sizeof *m->item);
     if (ok && m->n_slot <= 2 * (a->n_state + 1)) ok = grow_slots(m);
     m->failed |= !ok;
     return ok;
@@ -145,11 +127,9 @@ static void add_edge(maker *m, unsigned c, uint32_t to) {
         last->hi = (uint8_t)c;
         return;
     }
-    void *p = a->edge;
     m->full |= a->n_edge >= GRAM_MAX_EDGES;
-    const bool ok = !m->full && room(m, &p, a->n_edge, &m->cap_edge, sizeof *a->edge);
-    a->edge = p;
-    if (ok) a->edge[a->n_edge++] = (gram_edge){(uint8_t)c, (uint8_t)c, to};
+    m->failed |= !mem_room(&a->edge, &m->cap_edge, a->n_edge + 1u, sizeof *a->edge);
+    if (!m->full && !m->failed) a->edge[a->n_edge++] = (gram_edge){(uint8_t)c, (uint8_t)c, to};
 }
 
 static int by_rule(const void *a, const void *b) {
@@ -190,10 +170,8 @@ static void expand(maker *m, uint32_t s) {
         set_begin(m);
         for (; i < m->n_callee && m->call[i]->rule == rule; i++) set_add(m, m->call[i]->to);
         const uint32_t back = set_state(m);
-        void *p = a->call;
-        const bool ok = room(m, &p, a->n_call, &m->cap_call, sizeof *a->call);
-        a->call = p;
-        if (ok) a->call[a->n_call++] = (gram_callee){m->start[rule], back};
+        m->failed |= !mem_room(&a->call, &m->cap_call, a->n_call + 1u, sizeof *a->call);
+        if (!m->failed) a->call[a->n_call++] = (gram_callee){m->start[rule], back};
     }
     if (m->failed || m->full) return;
     a->state[s].edge = first_edge;

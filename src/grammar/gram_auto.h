@@ -59,9 +59,9 @@ typedef struct gram_arc {
 
 typedef struct gram_nfa {
     uint32_t *first; /* [n] first arc of each state, or GRAM_INFINITE */
-    uint32_t n, cap;
     gram_arc *arc;
-    uint32_t n_arc, cap_arc;
+    uint32_t n, n_arc;
+    size_t cap, cap_arc;
     uint32_t *start, *final; /* [n_rule] states; GRAM_INFINITE: the rule is not used */
     uint32_t n_rule;
 } gram_nfa;

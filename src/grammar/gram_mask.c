@@ -10,7 +10,8 @@
 typedef struct walk {
     gram_tables *t;
     uint64_t *bits;
-    uint32_t *pop, n_pop, cap_pop;
+    uint32_t *pop, n_pop;
+    size_t cap_pop;
     bool pops; /* note where the rule may be left */
     uint32_t reach;
 } walk;
@@ -20,17 +21,8 @@ static void allow(walk *w, int32_t id) {
 }
 
 static void note_pop(walk *w, uint32_t node) {
-    if (w->n_pop == w->cap_pop) {
-        const uint32_t cap = w->cap_pop ? w->cap_pop * 2 : 64;
-        uint32_t *p = mem_resize(w->pop, cap, sizeof *p);
-        if (!p) {
-            w->t->trouble = RZ_ENOMEM;
-            return;
-        }
-        w->pop = p;
-        w->cap_pop = cap;
-    }
-    w->pop[w->n_pop++] = node;
+    if (mem_room(&w->pop, &w->cap_pop, w->n_pop + 1u, sizeof *w->pop)) w->pop[w->n_pop++] = node;
+    else w->t->trouble = RZ_ENOMEM;
 }
 
 /* The nodes [from, to) of the tree, which lie below one whose config is `config`. */

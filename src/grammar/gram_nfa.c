@@ -20,7 +20,8 @@ enum {
 
 typedef struct rule_info {
     uint32_t *callee; /* [n_callee], with repetitions */
-    uint32_t n_callee, cap_callee, at;
+    uint32_t n_callee, at;
+    size_t cap_callee;
     uint32_t users, size, depth;
     uint8_t color; /* 0 not seen, 1 open, 2 done */
     bool recursive, wide, written_out;
@@ -40,15 +41,9 @@ typedef struct maker {
 /* ---- which rules are written out ---- */
 
 static void note_callee(maker *m, rule_info *i, uint32_t rule) {
-    if (i->n_callee == i->cap_callee) {
-        const uint32_t cap = i->cap_callee ? i->cap_callee * 2 : 8;
-        uint32_t *p = mem_resize(i->callee, cap, sizeof *p);
-        if (!p) {
-            m->failed = true;
-            return;
-        }
-        i->callee = p;
-        i->cap_callee = cap;
+    if (!mem_room(&i->callee, &i->cap_callee, i->n_callee + 1u, sizeof *i->callee)) {
+        m->failed = true;
+        return;
     }
     i->callee[i->n_callee++] = rule;
     m->info[rule].users++;
@@ -115,13 +110,8 @@ static void visit_rules(maker *m) {
 
 static uint32_t new_state(maker *m) {
     gram_nfa *n = m->n;
-    if (n->n == MAX_NFA) m->full = true;
-    if (n->n == n->cap && !m->full && !m->failed) {
-        const uint32_t cap = n->cap ? n->cap * 2 : 256;
-        uint32_t *p = mem_resize(n->first, cap, sizeof *p);
-        if (!p) m->failed = true;
-        else n->first = p, n->cap = cap;
-    }
+    m->full |= n->n == MAX_NFA;
+    m->failed |= !mem_room(&n->first, &n->cap, n->n + 1u, sizeof *n->first);
     if (m->failed || m->full) return 0;
     n->first[n->n] = GRAM_INFINITE;
     return n->n++;
@@ -129,13 +119,8 @@ static uint32_t new_state(maker *m) {
 
 static void new_arc(maker *m, uint32_t from, gram_arc arc) {
     gram_nfa *n = m->n;
-    if (n->n_arc == MAX_ARCS) m->full = true;
-    if (n->n_arc == n->cap_arc && !m->full && !m->failed) {
-        const uint32_t cap = n->cap_arc ? n->cap_arc * 2 : 512;
-        gram_arc *p = mem_resize(n->arc, cap, sizeof *p);
-        if (!p) m->failed = true;
-        else n->arc = p, n->cap_arc = cap;
-    }
+    m->full |= n->n_arc == MAX_ARCS;
+    m->failed |= !mem_room(&n->arc, &n->cap_arc, n->n_arc + 1u, sizeof *n->arc);
     if (m->failed || m->full) return;
     arc.next = n->first[from];
     n->arc[n->n_arc] = arc;

@@ -6,23 +6,42 @@
 #include "base/mem.h"
 
 /* Room for element n of an array. */
-static void *room(gram_tables *t, void *p, size_t n, uint32_t *cap, size_t each) {
-    size_t more = *cap ? *cap * (size_t)2 : 64;
-    while (more <= n) more *= 2;
-    void *q = t->trouble == RZ_OK && more < UINT32_MAX ? mem_resize(p, more, each) : NULL;
-    if (!q) {
+static bool room(gram_tables *t, void *array, size_t *cap, size_t n, size_t each) {
+    const size_t before = *cap;
+    if (t->trouble != RZ_OK || n >= UINT32_MAX / 2 || !mem_room(array, cap, n + 1, each)) {
         if (t->trouble == RZ_OK) t->trouble = RZ_ENOMEM;
-        return p;
+        return false;
     }
-    t->bytes += (more - *cap) * each;
-    *cap = (uint32_t)more;
-    return q;
+    t->bytes += (*cap - before) * each;
+    return true;
 }
 
-#define ROOM(t, field, n)                                                             \
-    ((n) < (t)->cap_##field ||                                                        \
-     ((t)->field = room((t), (t)->field, (n), &(t)->cap_##field, sizeof *(t)->field), \
-      (n) < (t)->cap_##field))
+#define ROOM(t, field, n) \
+    ((n) < (t)->cap_##field || room((t), &(t)->field, &(t)->cap_##field, (n), sizeof *(t)->field))
+
+typedef uint32_t hash_of(const gram_tables *t, uint32_t i);
+
+/* More than two slots for each of the numbers 1..n, which `hash` places. */
+static bool grow_slots(gram_tables *t, uint32_t **slot, uint32_t *n_slot, uint32_t n,
+                       hash_of *hash) {
+    if (*n_slot / 2 > n) return true;
+    const uint32_t more = *n_slot ? *n_slot * 2 : 256;
+    uint32_t *s = mem_array_zero(more, sizeof *s);
+    if (!s) {
+        t->trouble = RZ_ENOMEM;
+        return false;
+    }
+    for (uint32_t i = 1; i <= n; i++) {
+        uint32_t at = hash(t, i) & (more - 1);
+        while (s[at]) at = (at + 1) & (more - 1);
+        s[at] = i;
+    }
+    t->bytes += (more - *n_slot) * sizeof *s;
+    mem_free(*slot);
+    *slot = s;
+    *n_slot = more;
+    return true;
+}
 
 /* ---- frames ---- */
 
@@ -31,28 +50,12 @@ static uint32_t hash_frame(uint32_t state, uint32_t below) {
     return (uint32_t)(h >> 32);
 }
 
-static bool frame_slots(gram_tables *t) {
-    if (t->n_frame_slot > 2 * t->n_frame) return true;
-    const uint32_t n = t->n_frame_slot ? t->n_frame_slot * 2 : 256;
-    uint32_t *slot = mem_array_zero(n, sizeof *slot);
-    if (!slot) {
-        t->trouble = RZ_ENOMEM;
-        return false;
-    }
-    for (uint32_t f = 1; f < t->n_frame; f++) {
-        uint32_t at = hash_frame(t->frame[f].state, t->frame[f].below) & (n - 1);
-        while (slot[at]) at = (at + 1) & (n - 1);
-        slot[at] = f;
-    }
-    t->bytes += (n - t->n_frame_slot) * sizeof *slot;
-    mem_free(t->frame_slot);
-    t->frame_slot = slot;
-    t->n_frame_slot = n;
-    return true;
+static uint32_t hash_of_frame(const gram_tables *t, uint32_t i) {
+    return hash_frame(t->frame[i].state, t->frame[i].below);
 }
 
 uint32_t gram_frame_of(gram_tables *t, uint32_t state, uint32_t below) {
-    if (!frame_slots(t)) return 0;
+    if (!grow_slots(t, &t->frame_slot, &t->n_frame_slot, t->n_frame - 1, hash_of_frame)) return 0;
     uint32_t at = hash_frame(state, below) & (t->n_frame_slot - 1);
     for (; t->frame_slot[at]; at = (at + 1) & (t->n_frame_slot - 1)) {
         const uint32_t f = t->frame_slot[at];
@@ -77,25 +80,10 @@ static uint32_t hash_list(const uint32_t *p, uint32_t n, bool ends) {
     return (uint32_t)map_hash(p, n * sizeof *p, ends);
 }
 
-static bool config_slots(gram_tables *t) {
-    if (t->n_config_slot > 2 * t->n_config) return true;
-    const uint32_t n = t->n_config_slot ? t->n_config_slot * 2 : 256;
-    uint32_t *slot = mem_array_zero(n, sizeof *slot);
-    if (!slot) {
-        t->trouble = RZ_ENOMEM;
-        return false;
-    }
-    for (uint32_t c = 0; c < t->n_config; c++) {
-        const gram_config *q = &t->config[c];
-        uint32_t at = hash_list(t->item + q->item, q[1].item - q->item, q->ends) & (n - 1);
-        while (slot[at]) at = (at + 1) & (n - 1);
-        slot[at] = c + 1;
-    }
-    t->bytes += (n - t->n_config_slot) * sizeof *slot;
-    mem_free(t->config_slot);
-    t->config_slot = slot;
-    t->n_config_slot = n;
-    return true;
+/* Slots hold a config's number + 1. */
+static uint32_t hash_of_config(const gram_tables *t, uint32_t i) {
+    const gram_config *q = &t->config[i - 1];
+    return hash_list(t->item + q->item, q[1].item - q->item, q->ends);
 }
 
 static uint32_t add_config(gram_tables *t, uint32_t at) {
@@ -120,7 +108,9 @@ static uint32_t number_config(gram_tables *t) {
         t->n_list = 0;
         t->ends = false;
     }
-    if (t->trouble < 0 || !config_slots(t)) return GRAM_DEAD;
+    if (t->trouble < 0 ||
+        !grow_slots(t, &t->config_slot, &t->n_config_slot, t->n_config, hash_of_config))
+        return GRAM_DEAD;
     if (t->n_list > 1) qsort(t->list, t->n_list, sizeof *t->list, by_number);
     uint32_t at = hash_list(t->list, t->n_list, t->ends) & (t->n_config_slot - 1);
     for (; t->config_slot[at]; at = (at + 1) & (t->n_config_slot - 1)) {

@@ -47,17 +47,17 @@ typedef struct gram_tables {
     uint32_t refs;
     size_t bytes;
     gram_frame *frame;
-    uint32_t n_frame, cap_frame, *frame_slot, n_frame_slot;
-    uint32_t *mark, cap_mark, generation;
+    uint32_t n_frame, *frame_slot, n_frame_slot;
+    uint32_t *mark, generation;
     gram_config *config; /* [n_config + 1] */
-    uint32_t n_config, cap_config, *config_slot, n_config_slot;
-    uint32_t *item, n_item, cap_item;
-    uint32_t *next, cap_next; /* [n_config][n_class] */
-    gram_mask **mask;         /* [n_config] or NULL */
-    uint32_t cap_mask;
+    uint32_t n_config, *config_slot, n_config_slot;
+    uint32_t *item, n_item;
+    uint32_t *next;    /* [n_config][n_class] */
+    gram_mask **mask;  /* [n_config] or NULL */
     gram_mask **local; /* [n_state] of a rule begun at that state with nothing below, or NULL */
-    uint32_t *work, cap_work;         /* frames to look at */
-    uint32_t *list, n_list, cap_list; /* the config being made */
+    uint32_t *work;    /* frames to look at */
+    uint32_t *list, n_list; /* the config being made */
+    size_t cap_frame, cap_mark, cap_config, cap_item, cap_next, cap_mask, cap_work, cap_list;
     uint32_t reach;
     bool ends;
     uint64_t *bits; /* [words] scratch */

@@ -112,19 +112,10 @@ gram_node *gram_alt(gram_tree *t, gram_node *a, gram_node *b) {
 }
 
 uint32_t gram_rule_new(gram_tree *t, gram_node *body) {
-    if (t->n_rule >= GRAM_MAX_RULES) {
+    if (t->n_rule >= GRAM_MAX_RULES ||
+        !mem_room(&t->rule, &t->cap_rule, t->n_rule + 1u, sizeof *t->rule)) {
         t->failed = true;
         return GRAM_INFINITE;
-    }
-    if (t->n_rule == t->cap_rule) {
-        const uint32_t cap = t->cap_rule ? t->cap_rule * 2 : 64;
-        gram_rule *r = mem_resize(t->rule, cap, sizeof *r);
-        if (!r) {
-            t->failed = true;
-            return GRAM_INFINITE;
-        }
-        t->rule = r;
-        t->cap_rule = cap;
     }
     t->rule[t->n_rule] = (gram_rule){.body = body};
     return t->n_rule++;

@@ -54,7 +54,8 @@ typedef struct gram_rule {
 typedef struct gram_tree {
     arena mem;
     gram_rule *rule;
-    uint32_t n_rule, cap_rule, root;
+    uint32_t n_rule, root;
+    size_t cap_rule;
     map names;      /* of rules that have one */
     bool failed;    /* out of memory: sticky, asked once at the end */
     gram_node none; /* what is given out then */

@@ -61,14 +61,9 @@ static bool push(run *r, uint32_t kind, uint32_t pc, size_t at) {
         r->failed = RZ_EFULL;
         return false;
     }
-    if (b->n_job == b->cap_job) {
-        back_job *job = mem_resize(b->job, b->cap_job * 2, sizeof *job);
-        if (!job) {
-            r->failed = RZ_ENOMEM;
-            return false;
-        }
-        b->job = job;
-        b->cap_job *= 2;
+    if (!mem_room(&b->job, &b->cap_job, b->n_job + 1, sizeof *b->job)) {
+        r->failed = RZ_ENOMEM;
+        return false;
     }
     b->job[b->n_job++] = (back_job){kind, pc, at};
     return true;
@@ -245,12 +240,8 @@ status re_back_run(re_back *b, const re_prog *p, const re_subject *s, size_t at,
     b->n_job = 0;
     if (window != RE_NONE) {
         const size_t words = ((window - at + 1) * p->n + 63) / 64;
-        if (words > b->cap_visited) {
-            uint64_t *v = mem_resize(b->visited, words, sizeof *v);
-            if (!v) return err_set(e, RZ_ENOMEM, "regex: out of memory");
-            b->visited = v;
-            b->cap_visited = words;
-        }
+        if (!mem_room(&b->visited, &b->cap_visited, words, sizeof *b->visited))
+            return err_set(e, RZ_ENOMEM, "regex: out of memory");
         memset(b->visited, 0, words * sizeof *b->visited);
     }
     for (uint32_t i = 0; i < b->n_slot; i++) slot[i] = RE_NONE;

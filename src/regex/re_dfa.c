@@ -173,17 +173,6 @@ static bool grow_states(re_dfa *d) {
     return true;
 }
 
-static bool grow_items(re_dfa *d, uint32_t more) {
-    if (d->n_item + more <= d->cap_item) return true;
-    uint32_t cap = d->cap_item * 2;
-    while (cap < d->n_item + more) cap *= 2;
-    uint32_t *item = mem_resize(d->item, cap, sizeof *item);
-    if (!item) return false;
-    d->item = item;
-    d->cap_item = cap;
-    return true;
-}
-
 static size_t table_bytes(const re_dfa *d, uint32_t more_items) {
     return ((size_t)(d->n_state + 1) * d->n_sym + d->n_item + more_items) * sizeof(uint32_t);
 }
@@ -205,7 +194,9 @@ static uint32_t intern_state(re_dfa *d, const uint32_t *item, uint32_t n) {
         forget(d);
         return intern_state(d, item, n);
     }
-    if ((d->n_state == d->cap_state && !grow_states(d)) || !grow_items(d, n)) return RE_DFA_FAILED;
+    if ((d->n_state == d->cap_state && !grow_states(d)) ||
+        !mem_room(&d->item, &d->cap_item, (size_t)d->n_item + n, sizeof *d->item))
+        return RE_DFA_FAILED;
     if (d->n_state * 2 > d->n_slot) {
         if (!grow_slots(d)) return RE_DFA_FAILED;
         at = hash_items(item, n) & (d->n_slot - 1);

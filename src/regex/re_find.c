@@ -26,12 +26,8 @@ static status need_dfa(re_dfa **slot, const re_prog *p, const re_syms *y, unsign
 status re_make_looks(re_work *w, err *e) {
     const re *r = w->r;
     const size_t len = w->text.len + 1;
-    if (len > w->cap_look) {
-        uint16_t *look = mem_resize(w->look, len, sizeof *look);
-        if (!look) return err_set(e, RZ_ENOMEM, "regex: out of memory");
-        w->look = look;
-        w->cap_look = len;
-    }
+    if (!mem_room(&w->look, &w->cap_look, len, sizeof *w->look))
+        return err_set(e, RZ_ENOMEM, "regex: out of memory");
     memset(w->look, 0, len * sizeof *w->look);
     w->text.look = w->look;
     for (unsigned i = 0; i < r->n_look; i++) {

@@ -184,7 +184,8 @@ typedef struct re_inst {
 
 typedef struct re_prog {
     re_inst *inst;
-    uint32_t n, cap;
+    uint32_t n;
+    size_t cap;
     uint32_t start;  /* anchored at the first position */
     uint32_t search; /* the same behind a lazy loop over anything */
     uint32_t n_loop; /* loop registers */

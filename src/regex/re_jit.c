@@ -29,15 +29,8 @@ struct re_jit {
 };
 
 void jit_bytes(jit_asm *a, const void *p, size_t n) {
-    if (a->n + n > a->cap) {
-        uint8_t *code = a->failed ? NULL : mem_resize(a->code, (a->cap + n) * 2, 1);
-        if (!code) {
-            a->failed = true;
-            return;
-        }
-        a->code = code;
-        a->cap = (a->cap + n) * 2;
-    }
+    a->failed |= !mem_room(&a->code, &a->cap, a->n + n, 1);
+    if (a->failed) return;
     memcpy(a->code + a->n, p, n);
     a->n += n;
 }
@@ -45,17 +38,8 @@ void jit_bytes(jit_asm *a, const void *p, size_t n) {
 void jit_label(jit_asm *a, uint32_t label) { a->label[label] = (uint32_t)a->n; }
 
 void jit_fix_here(jit_asm *a, uint32_t label) {
-    if (a->n_fix == a->cap_fix) {
-        const size_t cap = a->cap_fix ? a->cap_fix * 2 : 256;
-        jit_fix *fix = a->failed ? NULL : mem_resize(a->fix, cap, sizeof *fix);
-        if (!fix) {
-            a->failed = true;
-            return;
-        }
-        a->fix = fix;
-        a->cap_fix = cap;
-    }
-    a->fix[a->n_fix++] = (jit_fix){(uint32_t)a->n, label};
+    a->failed |= !mem_room(&a->fix, &a->cap_fix, a->n_fix + 1, sizeof *a->fix);
+    if (!a->failed) a->fix[a->n_fix++] = (jit_fix){(uint32_t)a->n, label};
 }
 
 #if defined __x86_64__ || defined __aarch64__

@@ -26,15 +26,9 @@ static bool add(emitter *m, re_inst i) {
         m->full = true;
         return false;
     }
-    if (p->n == p->cap) {
-        const uint32_t cap = p->cap ? p->cap * 2 : 32;
-        re_inst *inst = mem_resize(p->inst, cap, sizeof *inst);
-        if (!inst) {
-            m->nomem = true;
-            return false;
-        }
-        p->inst = inst;
-        p->cap = cap;
+    if (!mem_room(&p->inst, &p->cap, p->n + 1u, sizeof *p->inst)) {
+        m->nomem = true;
+        return false;
     }
     if (!i.next) i.next = p->n + 1;
     p->inst[p->n++] = i;

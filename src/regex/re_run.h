@@ -27,7 +27,8 @@ typedef struct re_dfa {
     uint32_t n_state, cap_state;
     uint32_t *item_at; /* [n_state + 1] first item of each state */
     uint32_t *item;    /* behind context, then instructions */
-    uint32_t n_item, cap_item;
+    uint32_t n_item;
+    size_t cap_item;
     uint32_t *slot; /* hash table of state number */
     uint32_t n_slot;
     uint32_t *start;            /* [y->n] start row by symbol behind; 1 * n_sym = not built */

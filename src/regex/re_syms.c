@@ -24,7 +24,8 @@ typedef struct sweep {
     uint32_t words;       /* of a bit pattern */
     uint64_t *bits, *key; /* current pattern; a random number per set */
     uint64_t *pattern;    /* [class][words] */
-    uint32_t n_class, cap_class;
+    uint32_t n_class;
+    size_t cap_class;
     uint32_t *slot; /* hash table of class + 1 */
     span_class *span;
     size_t n_span;
@@ -45,14 +46,9 @@ static uint32_t class_of(sweep *w, uint64_t hash) {
                    w->words * sizeof *w->bits) == 0)
             return w->slot[at] - 1;
     if (w->n_class == RE_MAX_CLASS) return RE_INFINITE;
-    if (w->n_class == w->cap_class) {
-        const uint32_t cap = w->cap_class ? w->cap_class * 2 : 16;
-        uint64_t *p = mem_resize(w->pattern, (size_t)cap * w->words, sizeof *p);
-        if (!p) return RE_INFINITE;
-        w->pattern = p;
-        w->cap_class = cap;
-    }
-    memcpy(w->pattern + (size_t)w->n_class * w->words, w->bits, w->words * sizeof *w->bits);
+    const size_t bytes = w->words * sizeof *w->bits;
+    if (!mem_room(&w->pattern, &w->cap_class, w->n_class + 1u, bytes)) return RE_INFINITE;
+    memcpy(w->pattern + (size_t)w->n_class * w->words, w->bits, bytes);
     w->slot[at] = ++w->n_class;
     return w->n_class - 1;
 }
@@ -114,7 +110,8 @@ static void sweep_done(sweep *w) {
 
 typedef struct blocks {
     uint16_t *data;
-    uint32_t n, cap;
+    uint32_t n;
+    size_t cap;
 } blocks;
 
 /* Number of the block; equal ones are stored once (only the last few are compared: neighbours are
@@ -125,13 +122,7 @@ static bool add_block(blocks *b, const uint16_t block[64], uint16_t *number) {
         *number = (uint16_t)(b->n - back);
         return true;
     }
-    if (b->n == b->cap) {
-        const uint32_t cap = b->cap ? b->cap * 2 : 64;
-        uint16_t *data = mem_resize(b->data, (size_t)cap * 64, sizeof *data);
-        if (!data) return false;
-        b->data = data;
-        b->cap = cap;
-    }
+    if (!mem_room(&b->data, &b->cap, b->n + 1u, 64 * sizeof *block)) return false;
     memcpy(b->data + (size_t)b->n * 64, block, 64 * sizeof *block);
     *number = (uint16_t)b->n++;
     return true;

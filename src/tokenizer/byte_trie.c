@@ -33,8 +33,9 @@ typedef struct builder {
     const str *text;
     const uint32_t *value;
     sort_row *row;
-    block *block;                      /* [n_block] */
-    size_t n_block, cap_block, single; /* `single`: blocks before it are full */
+    block *block;               /* [n_block] */
+    size_t n_block, single;     /* `single`: blocks before it are full */
+    size_t cap_block, cap_node; /* both in blocks */
     size_t recent[RECENT];
     range *stack;
     size_t n_stack, cap_stack;
@@ -115,16 +116,10 @@ static bool sort_rows(builder *b, size_t n) {
 /* ---- placing ---- */
 
 static bool add_block(builder *b) {
-    if (b->n_block == b->cap_block) {
-        const size_t cap = b->cap_block ? b->cap_block * 2 : 64;
-        if (cap > UINT32_MAX / BLOCK) return false;
-        block *more = mem_resize(b->block, cap, sizeof *more);
-        if (more) b->block = more;
-        trie_node *nodes = mem_resize(b->t->node, cap * BLOCK, sizeof *nodes);
-        if (nodes) b->t->node = nodes;
-        if (!more || !nodes) return false;
-        b->cap_block = cap;
-    }
+    const size_t n = b->n_block + 1;
+    if (n > UINT32_MAX / BLOCK || !mem_room(&b->block, &b->cap_block, n, sizeof *b->block) ||
+        !mem_room(&b->t->node, &b->cap_node, n, BLOCK * sizeof *b->t->node))
+        return false;
     memset(&b->block[b->n_block], 0, sizeof *b->block);
     memset(b->t->node + b->n_block * BLOCK, 0, BLOCK * sizeof *b->t->node);
     for (size_t i = RECENT - 1; i > 0; i--) b->recent[i] = b->recent[i - 1];
@@ -199,13 +194,7 @@ static size_t children_of(const builder *b, range r, unsigned char *child, uint3
 }
 
 static bool push(builder *b, range r) {
-    if (b->n_stack == b->cap_stack) {
-        const size_t cap = b->cap_stack ? b->cap_stack * 2 : 512;
-        range *more = mem_resize(b->stack, cap, sizeof *more);
-        if (!more) return false;
-        b->stack = more;
-        b->cap_stack = cap;
-    }
+    if (!mem_room(&b->stack, &b->cap_stack, b->n_stack + 1, sizeof *b->stack)) return false;
     b->stack[b->n_stack++] = r;
     return true;
 }

@@ -12,29 +12,17 @@
 
 void tok_ids_push(tok_ids *l, int32_t id) {
     if (l->failed) return;
-    if (l->n == l->cap) {
-        const size_t cap = l->cap ? l->cap * 2 : 64;
-        int32_t *p = mem_resize(l->p, cap, sizeof *p);
-        if (!p) {
-            l->failed = true;
-            return;
-        }
-        l->p = p;
-        l->cap = cap;
+    if (!mem_room(&l->p, &l->cap, l->n + 1, sizeof *l->p)) {
+        l->failed = true;
+        return;
     }
     l->p[l->n++] = id;
 }
 
 bool tok_ids_room(tok_ids *l, size_t more) {
     if (l->cap - l->n >= more) return true;
-    if (l->failed) return false;
-    const size_t cap = l->cap * 2 > l->n + more ? l->cap * 2 : l->n + more + 64;
-    int32_t *p = mem_resize(l->p, cap, sizeof *p);
-    l->failed |= !p;
-    if (!p) return false;
-    l->p = p;
-    l->cap = cap;
-    return true;
+    l->failed = l->failed || !mem_room(&l->p, &l->cap, l->n + more, sizeof *l->p);
+    return !l->failed;
 }
 
 void tok_ids_free(tok_ids *l) {

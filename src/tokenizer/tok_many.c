@@ -70,12 +70,7 @@ static size_t find_parts(const tok *t, str text, size_t step, str *part, size_t 
 }
 
 static bool append(tok_ids *out, const tok_ids *more) {
-    if (more->n > out->cap - out->n) {
-        int32_t *p = mem_resize(out->p, out->n + more->n, sizeof *p);
-        if (!p) return false;
-        out->p = p;
-        out->cap = out->n + more->n;
-    }
+    if (!tok_ids_room(out, more->n)) return false;
     if (more->n) memcpy(out->p + out->n, more->p, more->n * sizeof *more->p);
     out->n += more->n;
     return true;

@@ -30,13 +30,7 @@ static inline uint32_t rank_at(const merge_table *t, size_t i) {
 }
 
 bool merge_list_add(merge_list *l, merge_pair pair) {
-    if (l->n == l->cap) {
-        const size_t cap = l->cap ? l->cap * 2 : 1024;
-        merge_pair *p = mem_resize(l->p, cap, sizeof *p);
-        if (!p) return false;
-        l->p = p;
-        l->cap = cap;
-    }
+    if (!mem_room(&l->p, &l->cap, l->n + 1, sizeof *l->p)) return false;
     l->p[l->n++] = pair;
     return true;
 }
@@ -170,15 +164,9 @@ static bool before(const merge_candidate *a, const merge_candidate *b) {
 }
 
 static void heap_push(merge_work *w, merge_candidate x) {
-    if (w->heap_n == w->heap_cap) {
-        const size_t cap = w->heap_cap ? w->heap_cap * 2 : 256;
-        merge_candidate *p = mem_resize(w->heap, cap, sizeof *p);
-        if (!p) {
-            w->failed = true;
-            return;
-        }
-        w->heap = p;
-        w->heap_cap = cap;
+    if (!mem_room(&w->heap, &w->heap_cap, w->heap_n + 1, sizeof *w->heap)) {
+        w->failed = true;
+        return;
     }
     size_t i = w->heap_n++;
     for (; i > 0 && before(&x, &w->heap[(i - 1) / 2]); i = (i - 1) / 2)

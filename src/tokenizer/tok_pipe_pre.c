@@ -40,15 +40,9 @@ void pre_words_free(pre_words *w) {
 
 static void add_word(pre_words *w, size_t from, size_t to, bool first) {
     if (from == to || w->failed) return;
-    if (w->n == w->cap) {
-        const size_t cap = w->cap ? w->cap * 2 : 64;
-        pre_word *p = mem_resize(w->p, cap, sizeof *p);
-        if (!p) {
-            w->failed = true;
-            return;
-        }
-        w->p = p;
-        w->cap = cap;
+    if (!mem_room(&w->p, &w->cap, w->n + 1, sizeof *w->p)) {
+        w->failed = true;
+        return;
     }
     w->p[w->n++] = (pre_word){(uint32_t)from, (uint32_t)to, first};
 }

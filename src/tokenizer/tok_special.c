@@ -8,13 +8,7 @@
 
 bool tok_special_add(tok_special_set *s, str text, int32_t id, bool always) {
     if (text.len == 0) return true;
-    if (s->n == s->cap) {
-        const size_t cap = s->cap ? s->cap * 2 : 16;
-        tok_special_entry *p = mem_resize(s->entry, cap, sizeof *p);
-        if (!p) return false;
-        s->entry = p;
-        s->cap = cap;
-    }
+    if (!mem_room(&s->entry, &s->cap, s->n + 1, sizeof *s->entry)) return false;
     s->entry[s->n++] = (tok_special_entry){text, id, always};
     return true;
 }

@@ -99,15 +99,9 @@ void split_ends_free(split_ends *l) {
 }
 
 static void add_end(split_ends *l, size_t end) {
-    if (l->n == l->cap) {
-        const size_t cap = l->cap ? l->cap * 2 : 256;
-        uint32_t *p = mem_resize(l->end, cap, sizeof *p);
-        if (!p) {
-            l->failed = true;
-            return;
-        }
-        l->end = p;
-        l->cap = cap;
+    if (!mem_room(&l->end, &l->cap, l->n + 1, sizeof *l->end)) {
+        l->failed = true;
+        return;
     }
     l->end[l->n++] = (uint32_t)end;
 }

@@ -24,14 +24,6 @@ typedef struct builder {
     size_t n_stack, stack_cap;
 } builder;
 
-static bool grow(void **p, size_t *cap, size_t each) {
-    void *q = mem_resize(*p, *cap ? *cap * 2 : 1024, each);
-    if (!q) return false;
-    *p = q;
-    *cap = *cap ? *cap * 2 : 1024;
-    return true;
-}
-
 static void take(builder *b, uint32_t i, uint32_t parent) {
     trie_node *n = &b->node[i];
     if (n->id != TRIE_NONE) b->node[n->id].base = n->base;
@@ -44,11 +36,7 @@ static void take(builder *b, uint32_t i, uint32_t parent) {
 /* 256 more free nodes, at the end of the list. */
 static bool add_block(builder *b) {
     if (b->n + BLOCK > UINT32_MAX / 2) return false;
-    if (b->n + BLOCK > b->cap) {
-        void *p = b->node;
-        if (!grow(&p, &b->cap, sizeof *b->node)) return false;
-        b->node = p;
-    }
+    if (!mem_room(&b->node, &b->cap, b->n + BLOCK, sizeof *b->node)) return false;
     for (uint32_t i = 0; i < BLOCK; i++) {
         const uint32_t at = (uint32_t)b->n + i;
         b->node[at] = (trie_node){TRIE_NONE, TRIE_NONE, b->last};
@@ -78,11 +66,7 @@ static bool find_base(builder *b, const unsigned char *label, size_t n, uint32_t
 }
 
 static bool push(builder *b, pending p) {
-    if (b->n_stack == b->stack_cap) {
-        void *q = b->stack;
-        if (!grow(&q, &b->stack_cap, sizeof *b->stack)) return false;
-        b->stack = q;
-    }
+    if (!mem_room(&b->stack, &b->stack_cap, b->n_stack + 1, sizeof *b->stack)) return false;
     b->stack[b->n_stack++] = p;
     return true;
 }

@@ -5,21 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../toolcall_signs.h"
 #include "base/buf.h"
 #include "fuzz.h"
 #include "server/toolcall.h"
-
-static const char *const signs[] = {
-    "<\xef\xbd\x9ctool\xe2\x96\x81"
-    "calls\xe2\x96\x81"
-    "begin\xef\xbd\x9c>",
-    "[TOOL_CALLS]",
-    "<|START_ACTION|>",
-    "<|tool_call|>",
-    "<tool_call>",
-    "<|python_tag|>",
-    ""};
-enum { SIGNS = sizeof signs / sizeof *signs };
 
 static const char tools[] =
     "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"properties\":{\"a\":"
@@ -56,7 +45,7 @@ static void run(size_t sign, const uint8_t *p, size_t n, size_t cut, buf *out) {
     arena a = ARENA_INIT;
     json *list;
     require(json_parse(&list, str_of(tools), &a, NULL) == RZ_OK);
-    toolcall *t = toolcall_new(tool_family_of(str_of(signs[sign])), list);
+    toolcall *t = toolcall_new(tool_family_of(str_of(toolcall_signs[sign])), list);
     require(t != NULL);
     arena_free(&a);
     const tool_sink sink = {on_text, on_call, out};
@@ -68,7 +57,7 @@ static void run(size_t sign, const uint8_t *p, size_t n, size_t cut, buf *out) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 2) return 0;
-    const size_t n = size - 2, sign = data[0] % SIGNS;
+    const size_t n = size - 2, sign = data[0] % TOOLCALL_SIGNS;
     buf whole = BUF_INIT, cut = BUF_INIT;
     run(sign, data + 2, n, n, &whole);
     run(sign, data + 2, n, n * data[1] / 255, &cut);

@@ -65,4 +65,18 @@ static void gram_walk(const gram_tree *g, const uint8_t *text, size_t len) {
     gram_auto_done(&a);
 }
 
+typedef status gram_reader(gram_tree *t, str text, err *e);
+
+/* A grammar as `read` takes it and a text, cut at the last newline. */
+static void gram_walk_input(gram_reader *read, const uint8_t *data, size_t size) {
+    gram_tree t;
+    size_t cut = size;
+    if (size > 4000) return;
+    while (cut && data[cut - 1] != '\n') cut--;
+    gram_tree_init(&t);
+    if (read(&t, (str){(const char *)data, cut ? cut - 1 : size}, NULL) >= 0)
+        gram_walk(&t, data + cut, size - cut);
+    gram_tree_done(&t);
+}
+
 #endif
