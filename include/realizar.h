@@ -12,6 +12,7 @@
  *   8. Regex       regular expressions, the engine that splits text for tokenizers
  *   9. Quantizing  a model file in fewer bits
  *  10. Measuring   the limits of the machine, where time goes
+ *  11. Training    token files
  *
  * Rules that hold for every function here:
  *   - A function that can fail returns rz_status: RZ_OK (0) or a negative code.
@@ -691,6 +692,35 @@ RZ_API void rz_profile_stop(void);
 /* A table for people, of operations, layers and waiting threads: writes at most `cap` bytes, always
  * ends them with 0, and returns the length of the whole. 0 when nothing is counted. */
 RZ_API long rz_profile_text(char *out, size_t cap);
+
+/* ---- 11. Training ----------------------------------------------------- */
+
+typedef struct rz_prepare_options {
+    size_t size;
+    const char *field;        /* member of a JSON line that is the text; NULL = "text"          */
+    const char *separator;    /* documents of a text file lie between these; NULL = it is one   */
+    int special;              /* 1 = recognise special tokens written out in the text           */
+    int begin;                /* 1 = begin documents with the vocabulary's BOS                  */
+    int no_end;               /* 1 = do not end them with its EOS                               */
+    int threads;              /* 0 = one per core; the file is the same for any number          */
+    rz_progress_fn *progress; /* bytes read, or NULL                                         */
+    void *progress_ud;
+} rz_prepare_options;
+#define RZ_PREPARE_INIT \
+    { sizeof(rz_prepare_options), NULL, NULL, 0, 0, 0, 0, NULL, NULL }
+
+typedef struct rz_prepare_report {
+    uint64_t documents, tokens, bytes; /* bytes of text */
+    rz_token end;                      /* the token documents end with, or -1 */
+    size_t vocab;                      /* every id is below */
+} rz_prepare_report;
+
+/* Write the tokens of the texts in `n_in` files, in order, as a file of 32-bit little-endian
+ * numbers. Files whose names end in .jsonl or .ndjson hold a document in each line. `out` appears
+ * whole or not at all. `opt` and `report` may be NULL. */
+RZ_API rz_status rz_prepare(const rz_tokenizer *t, const char *const *in, size_t n_in,
+                            const char *out, const rz_prepare_options *opt,
+                            rz_prepare_report *report, rz_error *err);
 
 #ifdef __cplusplus
 }

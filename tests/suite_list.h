@@ -22,6 +22,7 @@
     X(quantize)          \
     X(convert)           \
     X(importance)        \
+    X(prepare)           \
     X(gguf)              \
     X(gguf_bad)          \
     X(safetensors)       \

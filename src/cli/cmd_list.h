@@ -19,6 +19,7 @@
     X("Models",   quantize,   "a model file in fewer bits")                                \
     X("Models",   convert,    "folders to GGUF files and back, in any type")                \
     X("Models",   imatrix,    "which inputs of a model matter, for quantize")               \
+    X("Train",    prepare,    "texts to a file of tokens, to train on")                    \
     X("Measure",  bench,      "speed of a model on this machine")                          \
     X("Measure",  perplexity, "how well a model predicts a text")                          \
     X("Shell",    completion, "tab completion for bash, zsh and fish")
