@@ -123,6 +123,8 @@ $(OUT)/%.o: %.c $(OUT)/flags
 
 # The embedded model is assembled into this object by .incbin, so it depends on the file.
 $(OUT)/src/api/demo_model.o: models/demo.gguf
+# So is the web page.
+$(OUT)/src/server/h_web.o: $(wildcard src/server/web/*)
 
 # One relocatable object in which only rz_* stays global: internal names can be short and never
 # meet those of the program that links it.

@@ -491,9 +491,10 @@ typedef struct rz_server_options {
     size_t n_api_keys;
     const char *cors_origin; /* pages from there may ask: "*" = from anywhere; NULL = none   */
     rz_model *model; /* without an engine: gives vectors of texts, makes no text; must outlive it */
+    int no_web;      /* 1: without the web page at /                                         */
 } rz_server_options;
 #define RZ_SERVER_INIT \
-    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, NULL }
+    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, NULL, 0 }
 
 /* Binds and listens at once; answers from rz_server_run on. The engine must outlive the server. It
  * may be NULL when opt->model is given. */

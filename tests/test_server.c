@@ -53,6 +53,8 @@ static void test_every_route_answers(void) {
         {"/metrics", NULL, 200, "\n# TYPE realizar_requests_total counter\n"},
         {"/tokenize", "{\"text\":\"\"}", 200, "{\"token_ids\":[],\"num_tokens\":0}"},
         {"/tokenize", "{\"text\":\"a\",\"model_id\":\"default\"}", 200, "{\"token_ids\":["},
+        {"/tokenize", "{\"text\":\"a\\u00e9\",\"with_pieces\":true}", 200,
+         "\"pieces\":[\" a\",[195],[169]],\"num_tokens\":3}"},
         {"/batch/tokenize", "{\"texts\":[\"a\",\"\"]}", 200,
          ",{\"token_ids\":[],\"num_tokens\":0}]}"},
         {"/detokenize", "{\"token_ids\":[]}", 200, "{\"text\":\"\"}"},
@@ -829,6 +831,40 @@ static void test_wrong_keys_and_origins_are_refused(void) {
     stop_server(&r);
 }
 
+static void test_the_page_is_sent_once(void) {
+    static const char *const paths[] = {"/", "/app.css", "/app.js"};
+    static const char *const keys[] = {"k"};
+    rz_server_options o = RZ_SERVER_INIT;
+    running r;
+    buf b = BUF_INIT;
+    char sent[200], tag[20] = "";
+    o.api_keys = keys; /* the page needs none */
+    o.n_api_keys = 1;
+    if (!make_server(&r, &o)) return;
+    start_server(&r);
+    for (int i = 0; i < 3; i++) {
+        const char *reply = ask_get(&r, &b, paths[i]), *found = strstr(reply, "ETag: \"");
+        CHECK_MSG(status_of(reply) == 200 && found && strstr(reply, "default-src 'none'"), "%.300s",
+                  reply);
+        if (found) memcpy(tag, found + 6, 18);
+        snprintf(sent, sizeof sent,
+                 "GET %s HTTP/1.1\r\nHost: h\r\nIf-None-Match: \"no\" , W/%s\r\nConnection: "
+                 "close\r\n\r\n",
+                 paths[i], tag);
+        reply = ask(&r, &b, sent);
+        CHECK_MSG(status_of(reply) == 304 && !*body_of(reply), "%.300s", reply);
+        CHECK(strstr(reply, tag) && !strstr(reply, "Content-Length"));
+    }
+    stop_server(&r);
+    o.no_web = 1;
+    if (!make_server(&r, &o)) return;
+    start_server(&r);
+    for (int i = 0; i < 3; i++) CHECK(status_of(ask_get(&r, &b, paths[i])) == 404);
+    CHECK(status_of(ask_get(&r, &b, "/health")) == 200);
+    stop_server(&r);
+    buf_free(&b);
+}
+
 static void test_pages_from_elsewhere_need_leave(void) {
     static const char preflight[] =
         "OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: h\r\nOrigin: http://a\r\n"
@@ -867,6 +903,7 @@ void suite_server(void) {
     RUN(test_wrong_requests_get_a_clear_error);
     RUN(test_keys_are_asked_for);
     RUN(test_wrong_keys_and_origins_are_refused);
+    RUN(test_the_page_is_sent_once);
     RUN(test_pages_from_elsewhere_need_leave);
     RUN(test_protocol_errors);
     RUN(test_pipelined_requests_are_answered_in_order);

@@ -23,6 +23,7 @@ typedef struct serve_args {
     int port;
     size_t kv_bytes, batch_tokens, parallel, queue;
     size_t max_body, max_connections;
+    bool no_web;
     float header_timeout, idle_timeout, drain_timeout, request_timeout; /* seconds */
 } serve_args;
 
@@ -52,6 +53,8 @@ static const arg_option access_options[] = {
      .value = "FILE", .help = "keys, one a line; # begins a comment"},
     {.name = "cors", .kind = ARG_TEXT, .at = offsetof(serve_args, cors), .value = "ORIGIN",
      .help = "pages from this origin may ask; \"*\" = from anywhere"},
+    {.name = "no-web", .kind = ARG_FLAG, .at = offsetof(serve_args, no_web),
+     .help = "without the page for browsers at /"},
     {.name = NULL}};
 
 static const arg_option room_options[] = {
@@ -197,6 +200,7 @@ static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, const
     so.api_keys = k->list;
     so.n_api_keys = k->n;
     so.cors_origin = a->cors;
+    so.no_web = a->no_web;
     return rz_server_new(server, *engine, &so, e);
 }
 

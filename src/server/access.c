@@ -1,5 +1,5 @@
 /* access.c - see access.h. Whether the process lives may be asked without a key, as load balancers
- * do. */
+ * do; so may the page, which holds nothing but itself and asks its user for one. */
 #include "server/access.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "server/openai.h"
 #include "server/reply.h"
 
-static const char *const open_paths[] = {"/health", "/ready"};
+static const char *const open_paths[] = {"/health", "/ready", "/", "/app.css", "/app.js"};
 
 static bool is_printable(const char *text) {
     for (; *text; text++)

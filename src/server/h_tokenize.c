@@ -1,6 +1,6 @@
 /* h_tokenize.c - POST /tokenize, /batch/tokenize and /detokenize.
  *
- *   text | texts, model_id, add_special = false, parse_special = false
+ *   text | texts, model_id, add_special = false, parse_special = false, with_pieces = false
  *   token_ids, model_id */
 #include <stdint.h>
 
@@ -9,17 +9,53 @@
 #include "server/native.h"
 #include "server/reply.h"
 
+enum { WITH_PIECES = 1 << 16 }; /* beside RZ_ENCODE_... */
+
 static int encode_flags(fields *f) {
-    return (fields_bool(f, "add_special", false) ? RZ_ENCODE_BOS : 0) |
+    return (fields_bool(f, "with_pieces", false) ? WITH_PIECES : 0) |
+           (fields_bool(f, "add_special", false) ? RZ_ENCODE_BOS : 0) |
            (fields_bool(f, "parse_special", false) ? RZ_ENCODE_SPECIAL : 0);
 }
 
-/* {"token_ids":[...],"num_tokens":N} */
+static size_t replacements(str s) {
+    const str mark = STR_LIT("\xEF\xBF\xBD");
+    size_t n = 0;
+    for (ptrdiff_t at; (at = str_find(s, mark)) >= 0; n++)
+        s = (str){s.p + at + mark.len, s.len - (size_t)at - mark.len};
+    return n;
+}
+
+/* What the token stands for: a text, or its bytes where they are none by themselves. */
+static void write_piece(buf *b, const rz_tokenizer *t, rz_token id) {
+    str piece = {NULL, 0};
+    piece.p = rz_token_is_control(t, id) ? rz_token_piece(t, id, &piece.len)
+                                         : rz_token_bytes(t, id, &piece.len);
+    if (!piece.p) piece = (str){"", 0};
+    const size_t at = b->len;
+    json_write_string(b, piece);
+    if (b->failed || replacements((str){b->p + at, b->len - at}) == replacements(piece)) return;
+    b->len = at;
+    for (size_t i = 0; i < piece.len; i++) {
+        buf_char(b, i ? ',' : '[');
+        reply_number(b, (unsigned char)piece.p[i]);
+    }
+    buf_char(b, ']');
+}
+
+/* {"token_ids":[...],"pieces":[...],"num_tokens":N} */
 static status write_tokens(buf *b, server *s, str text, int flags, err *e) {
     size_t n;
-    TRY(native_encode(s, text, flags, &n, e));
+    TRY(native_encode(s, text, flags & ~WITH_PIECES, &n, e));
     buf_text(b, "{\"token_ids\":");
     native_write_ids(b, s->ids, n);
+    if (flags & WITH_PIECES) {
+        buf_text(b, ",\"pieces\":[");
+        for (size_t i = 0; i < n; i++) {
+            if (i) buf_char(b, ',');
+            write_piece(b, s->tokenizer, s->ids[i]);
+        }
+        buf_char(b, ']');
+    }
     buf_text(b, ",\"num_tokens\":");
     reply_number(b, n);
     buf_char(b, '}');

@@ -16,6 +16,7 @@ static const struct {
 } reasons[] = {
     {200, "OK"},
     {204, "No Content"},
+    {304, "Not Modified"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {404, "Not Found"},
@@ -62,7 +63,7 @@ static void head(conn *c, int code, const char *type, int64_t length, const char
         buf_str(o, STR_LIT("\r\nContent-Type: "));
         buf_text(o, type);
     }
-    if (length >= 0 && code != 204) {
+    if (length >= 0 && code != 204 && code != 304) {
         buf_str(o, STR_LIT("\r\nContent-Length: "));
         reply_number(o, (uint64_t)length);
     }

@@ -2,6 +2,9 @@
  * finds in call.rest. HEAD comes with GET. */
 #define ROUTE_LIST(X)                                    \
     /* method  path               handler   */           \
+    X(GET, "/", web_get)                                 \
+    X(GET, "/app.css", web_get)                          \
+    X(GET, "/app.js", web_get)                           \
     X(GET, "/health", health_get)                        \
     X(GET, "/ready", ready_get)                          \
     X(GET, "/metrics", metrics_get)                      \

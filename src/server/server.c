@@ -304,6 +304,7 @@ static status fill(server *s, rz_engine *engine, const rz_server_options *o, err
     if (!s->model_id || !s->in) return err_set(e, RZ_ENOMEM, "server: out of memory");
     if (s->lim.body_bytes < SIZE_MAX / TREE_PER_BYTE)
         s->arena.limit = s->lim.body_bytes * TREE_PER_BYTE + KEEP_SCRATCH;
+    s->no_web = o->no_web != 0;
     s->began_ns = os_now_ns();
     s->began_unix_ms = os_unix_ms();
     TRY(access_init(s, o, e));

@@ -42,6 +42,7 @@ struct rz_server {
     char **key; /* [n_key] */
     size_t n_key;
     char *cors; /* origin whose pages may ask, or NULL */
+    bool no_web;
     limits lim;
     loop *loop;
     server_source listener, stop_fd;
