@@ -189,7 +189,15 @@ INLINE uint32_t chunk_blocks(uint32_t T) { return T <= FEW_X ? FEW_BLOCKS : CHUN
 
 #include "kernels/kern_quant_lanes.inc"
 
-#define X(type, stem) PRODUCT(avx512_##stem, scalar_##stem, LANES(stem), form_of(QUANT_##type))
+/* Fewer rows than lanes: the specification does it. */
+#define X(type, stem)                                                                       \
+    void avx512_##stem(float *y, size_t y_stride, const uint8_t *w, size_t row_bytes,       \
+                       uint32_t n_row, const kern_rows *x, void *scratch) {                 \
+        const lane_source s = {.w = w, .stride = row_bytes};                                \
+        const method m = {LANES(stem), form_of(QUANT_##type)};                              \
+        if (n_row < LANE_ROWS) scalar_##stem(y, y_stride, w, row_bytes, n_row, x, scratch); \
+        else product(y, y_stride, &s, n_row, x, scratch, &m);                               \
+    }
 KERN_QUANT_LIST(X)
 #undef X
 #endif

@@ -332,8 +332,35 @@ INLINE uint32_t chunk_blocks(uint32_t T) {
 
 #include "kernels/kern_quant_lanes.inc"
 
-#define X(type, stem) \
-    PRODUCT(avx2_##stem, scalar_##stem, LANES(stem), form_of(QUANT_##type, x->T <= FEW_X))
+/* Products of types that have a way of their own for few rows of x, else NULL. */
+static few_product *few_of(quant_type t) {
+    switch (t) {
+        case QUANT_Q4_K:
+            return few8_q4_k;
+        case QUANT_Q5_K:
+            return few8_q5_k;
+        case QUANT_Q6_K:
+            return few8_q6_k;
+        default:
+            return NULL;
+    }
+}
+
+static void any_product(float *y, size_t y_stride, const lane_source *w, uint32_t n_row,
+                        const kern_rows *x, void *scratch, const method *m, quant_type t) {
+    few_product *few = x->T <= FEW_ROWS ? few_of(t) : NULL;
+    if (few) few(y, y_stride, w, n_row, x);
+    else product(y, y_stride, w, n_row, x, scratch, m);
+}
+/* Fewer rows than lanes: the specification does it. */
+#define X(type, stem)                                                                       \
+    void avx2_##stem(float *y, size_t y_stride, const uint8_t *w, size_t row_bytes,         \
+                     uint32_t n_row, const kern_rows *x, void *scratch) {                   \
+        const lane_source s = {.w = w, .stride = row_bytes};                                \
+        const method m = {LANES(stem), form_of(QUANT_##type, x->T <= FEW_X)};               \
+        if (n_row < LANE_ROWS) scalar_##stem(y, y_stride, w, row_bytes, n_row, x, scratch); \
+        else any_product(y, y_stride, &s, n_row, x, scratch, &m, QUANT_##type);             \
+    }
 KERN_QUANT_OTHERS(X)
 #undef X
 #endif

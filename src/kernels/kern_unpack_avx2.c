@@ -6,56 +6,14 @@
  * weights are looked up eight or four at a time are read row by row into a small square, which is
  * then turned the same way. */
 #if defined(__x86_64__)
+#include "kernels/kern_fields_avx2.h"
 #include "kernels/kern_unpack_avx2.h"
-
-#include <string.h>
-
-#include "kernels/kern_ymm.h"
 #include "quant/block.h"
 #include "quant/quant_iq_tables.h"
 
 enum { ROWS = LANE_ROWS };
 
-/* ---- Bringing rows into lanes ---- */
-
-/* The four bytes at `p` of 8 rows, and the byte there, without sign. */
-INLINE __m256i words_of_rows(const uint8_t *p, size_t s) {
-    return _mm256_setr_epi32(word_at(p), word_at(p + s), word_at(p + 2 * s), word_at(p + 3 * s),
-                             word_at(p + 4 * s), word_at(p + 5 * s), word_at(p + 6 * s),
-                             word_at(p + 7 * s));
-}
-
-INLINE __m256i bytes_of_rows(const uint8_t *p, size_t s) {
-    return _mm256_setr_epi32(p[0], p[s], p[2 * s], p[3 * s], p[4 * s], p[5 * s], p[6 * s],
-                             p[7 * s]);
-}
-
-/* The half-precision number in the low, or the high, 16 bits of each lane. */
-INLINE __m256 halves_of_lanes(__m256i v) {
-    const __m128i lo = _mm256_castsi256_si128(v), hi = _mm256_extracti128_si256(v, 1);
-    return _mm256_cvtph_ps(_mm_packus_epi32(lo, hi));
-}
-INLINE __m256 low_half(__m256i v) {
-    return halves_of_lanes(_mm256_and_si256(v, _mm256_set1_epi32(0xffff)));
-}
-INLINE __m256 high_half(__m256i v) { return halves_of_lanes(_mm256_srli_epi32(v, 16)); }
-
 /* ---- Fields ---- */
-
-/* Bits of bytes, or of wider fields; none of them may be cut by the end of the byte. */
-INLINE __m256i bits(__m256i v, const int shift, int mask) {
-    const __m256i moved = shift ? _mm256_srli_epi32(v, shift) : v;
-    return _mm256_and_si256(moved, _mm256_set1_epi8((char)mask));
-}
-
-/* a | (b & mask) */
-INLINE __m256i or_masked(__m256i a, __m256i b, int mask) {
-    return _mm256_or_si256(a, _mm256_and_si256(b, _mm256_set1_epi8((char)mask)));
-}
-
-INLINE __m256 negated(__m256 v) { return _mm256_xor_ps(v, _mm256_set1_ps(-0.0f)); }
-
-#include "kernels/kern_unpack_lanes.inc"
 
 /* Bits 4j .. 4j+3 of each lane, one for each byte: `value` or 0. */
 INLINE __m256i four_bits(__m256i v, const int j, int value) {
@@ -103,8 +61,6 @@ INLINE void add_fifth_bits(__m256i w[8], __m256i high) {
             body                                                                      \
         }                                                                             \
     }
-#define FIELD(stem, member) (p + offsetof(block_##stem, member))
-
 BLOCKS(q4_1, {
     const __m256i head = words_of_rows(p, stride);
     out->scale[0] = low_half(head);
@@ -186,26 +142,21 @@ void lanes8_nvfp4(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
 
 /* ---- K formats ---- */
 
-/* Scales and minimums of 8 rows of Q4_K or Q5_K, whose blocks begin at p, for 8 blocks. */
-INLINE void scales_q4_k(lane_block *out, const uint8_t *p, size_t stride) {
-    __m256i head[4], scale[2], minimum[2];
-    turn(p, stride, head); /* d and min, then the 12 bytes */
-    const __m256 d = low_half(head[0]), min = negated(high_half(head[0]));
-    scale[0] = bits(head[1], 0, 63);
-    minimum[0] = bits(head[2], 0, 63);
-    scale[1] = or_masked(bits(head[3], 0, 15), _mm256_srli_epi16(head[1], 2), 48);
-    minimum[1] = or_masked(bits(head[3], 4, 15), _mm256_srli_epi16(head[2], 2), 48);
+/* 8 scales and offsets, for one block each. */
+INLINE void put_scales_q4_k(lane_block *out, const uint8_t *p, size_t stride) {
+    __m256 scale[8], offset[8];
+    scales_q4_k(scale, offset, p, stride);
     UNROLL
     for (int b = 0; b < 8; b++) {
-        out[2 * b].scale[0] = _mm256_mul_ps(d, byte_float(scale[b / 4], b % 4));
-        out[2 * b].offset[0] = _mm256_mul_ps(min, byte_float(minimum[b / 4], b % 4));
+        out[2 * b].scale[0] = scale[b];
+        out[2 * b].offset[0] = offset[b];
     }
 }
 
 void lanes8_q4_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const uint8_t *p = s->w + first / 8 * sizeof(block_q4_k);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q4_k), out += 16) {
-        scales_q4_k(out, p, s->stride);
+        put_scales_q4_k(out, p, s->stride);
         for (size_t k = 0; k < 8; k++) { /* 16 bytes: half of two blocks */
             lane_block *o = out + k / 2 * 4;
             __m256i d[4];
@@ -223,7 +174,7 @@ void lanes8_q4_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
 void lanes8_q5_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const uint8_t *p = s->w + first / 8 * sizeof(block_q5_k);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q5_k), out += 16) {
-        scales_q4_k(out, p, s->stride);
+        put_scales_q4_k(out, p, s->stride);
         for (size_t h = 0; h < 2; h++) { /* which half of each block */
             __m256i high[4];
             turn(FIELD(q5_k, high) + 16 * h, s->stride, high);
@@ -261,12 +212,11 @@ INLINE void put_q6_k(lane_block *first, lane_block *second, const uint8_t *low, 
 void lanes8_q6_k(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
     const uint8_t *p = s->w + first / 8 * sizeof(block_q6_k);
     for (uint32_t b = 0; b < n; b += 8, p += sizeof(block_q6_k), out += 16) {
-        __m256i scale[4], high[4];
-        const __m256 d = halves_of_rows(FIELD(q6_k, d), s->stride);
-        turn(FIELD(q6_k, scale), s->stride, scale);
+        __m256i high[4];
+        __m256 scale[16];
+        scales_q6_k(scale, p, s->stride);
         UNROLL
-        for (int i = 0; i < 16; i++)
-            out[i / 2 * 2].scale[i % 2] = _mm256_mul_ps(d, signed_byte_float(scale[i / 4], i % 4));
+        for (int i = 0; i < 16; i++) out[i / 2 * 2].scale[i % 2] = scale[i];
         for (size_t i = 0; i < 4; i++) {
             const size_t half = i / 2, h = i % 2; /* of the 256, of each block */
             lane_block *o = out + 8 * half;

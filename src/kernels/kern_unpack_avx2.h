@@ -31,4 +31,11 @@ struct lane_block {
 KERN_QUANT_OTHERS(X)
 #undef X
 
+/* Products with up to FEW_ROWS rows of x and at least LANE_ROWS rows of weights, which are used as
+ * they come. */
+enum { FEW_ROWS = 2 };
+typedef void few_product(float *y, size_t y_stride, const lane_source *w, uint32_t n_row,
+                         const kern_rows *x);
+few_product few8_q4_k, few8_q5_k, few8_q6_k;
+
 #endif
