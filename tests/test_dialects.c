@@ -36,7 +36,12 @@ static void test_openai_errors_have_their_shape(void) {
             "field `logprobs`: the prompt's own"),
         BAD("/v1/completions", "{\"prompt\":\"a\",\"max_tokens\":\"9\"}",
             "field `max_tokens` must be"),
-        BAD("/v1/completions", "{\"prompt\":\"a\",\"suffix\":\"b\"}", "field `suffix`: "),
+        BAD("/v1/completions", "{\"prompt\":[1],\"suffix\":\"b\"}", "field `suffix`: "),
+        {"/v1/completions", "{\"prompt\":\"a\",\"suffix\":\"b\"}", 501,
+         "this model has no tokens for filling in the middle"},
+        {"/infill", "{\"input_prefix\":\"a\"}", 501, "no tokens for filling in the middle"},
+        BAD("/infill", "{\"input_prefix\":5}", "field `input_prefix` must be a string"),
+        BAD("/infill", "{\"input_extra\":5}", "field `input_extra` must be"),
         BAD("/v1/chat/completions", CHAT ",\"top_logprobs\":2}", "field `top_logprobs` needs"),
         BAD("/v1/chat/completions", CHAT ",\"logprobs\":3}", "field `logprobs` must be a boolean"),
         BAD("/v1/chat/completions", CHAT ",\"logprobs\":true,\"top_logprobs\":21}",
@@ -273,8 +278,8 @@ static void test_ollama_requests_are_answered(void) {
          "{\"error\":\"options: field `temperature`"},
         {"/api/chat", ASK "\"options\":7}", 400, "{\"error\":\"field `options` must be an object"},
         {"/api/chat", ASK "\"format\":\"yaml\"}", 400, "{\"error\":\"field `format`"},
-        {"/api/generate", "{\"prompt\":\"a\",\"suffix\":\"b\"}", 400,
-         "{\"error\":\"field `suffix`"},
+        {"/api/generate", "{\"prompt\":\"a\",\"suffix\":\"b\"}", 501,
+         "{\"error\":\"this model has no tokens"},
         {"/api/generate", "{\"prompt\":\"a\",\"images\":[\"x\"]}", 400,
          "{\"error\":\"field `images`"},
         {"/api/generate", "{\"prompt\":4}", 400, "{\"error\":\"field `prompt` must be a string"},
@@ -406,6 +411,48 @@ static void test_responses_are_given(void) {
     stop_server(&r);
 }
 
+/* ---- the middle ---- */
+
+/* The words follow each other, so an answer behind the mark of the middle begins with the third. */
+static void test_the_middle_is_filled_in(void) {
+    static const char *const say[] = {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>",
+                                      "the middle", "<|file_sep|>"};
+    static const char *const suffix_first[] = {"[SUFFIX]", "[PREFIX]", "the middle"};
+    static const exchange list[] = {
+        {"/infill", "{\"input_prefix\":\"ab\",\"input_suffix\":\"c\",\"n_predict\":1}", 200,
+         "{\"index\":0,\"content\":\"the middle\",\"stop\":true,\"model\":\"default\","
+         "\"tokens_predicted\":1,\"tokens_evaluated\":13,"},
+        {"/infill", "{\"n_predict\":1}", 200, "\"tokens_evaluated\":4,"},
+        {"/infill",
+         "{\"input_prefix\":\"a\",\"input_extra\":[{\"filename\":\"f\",\"text\":\"t\"}],"
+         "\"n_predict\":1}",
+         200, "\"content\":\"the middle\""},
+        {"/infill", "{\"input_prefix\":\"a\",\"n_predict\":1,\"stream\":true}", 200,
+         "data: {\"index\":0,\"content\":\"the middle\",\"stop\":false}\n\ndata: "
+         "{\"index\":0,\"content\":\"\",\"stop\":true,"},
+        /* Marks in the user's text are text: without the special ones every byte is a token. */
+        {"/infill", "{\"input_prefix\":\"<|fim_middle|>\",\"n_predict\":1}", 200,
+         "\"content\":\"the middle\""},
+        {"/v1/completions", "{\"prompt\":\"a\",\"suffix\":\"b\",\"max_tokens\":1}", 200,
+         "\"text\":\"the middle\""},
+        {"/v1/completions", "{\"prompt\":\"a\",\"suffix\":\"\",\"max_tokens\":1}", 200,
+         "\"text\":\"<|fim_prefix|>\""},
+        {"/api/generate",
+         "{\"prompt\":\"a\",\"suffix\":\"b\",\"stream\":false,\"options\":{\"num_predict\":1}}",
+         200, "\"response\":\"the middle\""},
+    };
+    static const exchange last[] = {
+        {"/infill", "{\"input_suffix\":\"c\",\"n_predict\":1}", 200, "\"content\":\"the middle\""},
+    };
+    running r;
+    if (!serve_parrot(&r, NULL, say, sizeof say / sizeof *say)) return;
+    check_exchanges(&r, list, sizeof list / sizeof *list);
+    stop_server(&r);
+    if (!serve_parrot(&r, NULL, suffix_first, sizeof suffix_first / sizeof *suffix_first)) return;
+    check_exchanges(&r, last, 1);
+    stop_server(&r);
+}
+
 void suite_dialects(void) {
     RUN(test_openai_requests_are_answered);
     RUN(test_openai_errors_have_their_shape);
@@ -416,4 +463,5 @@ void suite_dialects(void) {
     RUN(test_ollama_requests_are_answered);
     RUN(test_anthropic_requests_are_answered);
     RUN(test_responses_are_given);
+    RUN(test_the_middle_is_filled_in);
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/mem.h"
+#include "base/os.h"
 #include "server/native.h"
 #include "server/shapes.h"
 
@@ -16,6 +17,11 @@ void ask_penalties(fields *f, rz_params *p) {
     p->frequency_penalty = (float)fields_number(f, "frequency_penalty", -100.0, 100.0, 0.0);
     p->repeat_last_n = (int)fields_int(f, "repeat_last_n", -1, INT32_MAX, 0);
     p->min_p = (float)fields_number(f, "min_p", 0.0, 1.0, 0.0);
+}
+
+uint64_t ask_seed(fields *f) {
+    const uint64_t seed = fields_u64(f, "seed", os_random_u64());
+    return seed ? seed : 0x9e3779b97f4a7c15u; /* 0 would mean: from the clock */
 }
 
 /* `stop`: one text or a list of them, as C strings in the request's arena. */

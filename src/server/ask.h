@@ -9,6 +9,8 @@
 /* repeat_penalty (or repetition_penalty), presence_penalty, frequency_penalty, repeat_last_n,
  * min_p. */
 void ask_penalties(fields *f, rz_params *p);
+/* `seed`; without one a number drawn at random, never 0. */
+uint64_t ask_seed(fields *f);
 /* stop and logit_bias, in the request's arena; the shape of the answer (shapes.h); timeout; and
  * 503 while the server is stopping. */
 void ask_lists(fields *f, server *s, rz_params *p);

@@ -257,7 +257,8 @@ job *dialog_start(fields *f, conn *c, const job_type *type, const dialog *d, con
     }
     j->openai = (openai_reply){
         .id = os_random_u64(), .created_s = os_unix_ms() / 1000, .chat = true, .single = d->single};
-    ask_prompt(f, j, 0, d->prompt);
+    if (d->fill) fim_prompt(f, j, 0, d->fill);
+    else ask_prompt(f, j, 0, d->prompt);
     dialog_attach(f, d, j, 0);
     ask_submit(f, j, 0, p);
     if (!f->status) return j;

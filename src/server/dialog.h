@@ -4,6 +4,7 @@
 #define SERVER_DIALOG_H
 
 #include "server/fields.h"
+#include "server/fim.h"
 #include "server/job.h"
 #include "server/toolcall.h"
 
@@ -13,6 +14,7 @@ typedef struct dialog {
     const json *tools;         /* NULL: none may be called                   */
     const tool_family *family; /* how this model calls them                  */
     bool single;               /* only the first call counts                 */
+    const fim_parts *fill;     /* in place of a prompt; or NULL              */
 } dialog;
 
 /* f->root in OpenAI's words: messages, tools, tool_choice, parallel_tool_calls,

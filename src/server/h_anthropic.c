@@ -214,8 +214,7 @@ static void read_params(fields *f, server *s, rz_params *p) {
     p->top_p = (float)fields_number(f, "top_p", 0.0, 1.0, 0.0);
     p->top_k = (int)fields_int(f, "top_k", 0, INT32_MAX, 0);
     ask_penalties(f, p);
-    const uint64_t seed = fields_u64(f, "seed", os_random_u64());
-    p->seed = seed ? seed : 0x9e3779b97f4a7c15u;
+    p->seed = ask_seed(f);
     read_stop(f, s, p);
     if (!f->status && s->draining) fields_fail(f, 503, "the server is shutting down");
 }

@@ -1,7 +1,7 @@
 /* h_ollama.c - what Ollama's clients ask for: POST /api/generate, /api/chat, /api/show and GET
  * /api/tags, /api/ps, /api/version.
  *
- *   prompt, system, raw | messages, tools; stream = true (lines of JSON), think,
+ *   prompt, suffix, system, raw | messages, tools; stream = true (lines of JSON), think,
  *   options: num_predict = -1 (to the end of the context), temperature = 0.8, top_k = 40,
  *   top_p = 0.9, min_p, seed, stop, repeat_penalty, repeat_last_n, presence_penalty,
  *   frequency_penalty
@@ -161,8 +161,7 @@ static void read_options(fields *f, server *s, rz_params *p) {
     p->top_p = (float)fields_number(&o, "top_p", 0.0, 1.0, 0.9);
     p->top_k = (int)fields_int(&o, "top_k", 0, INT32_MAX, 40);
     ask_penalties(&o, p);
-    const uint64_t seed = fields_u64(&o, "seed", os_random_u64());
-    p->seed = seed ? seed : 0x9e3779b97f4a7c15u;
+    p->seed = ask_seed(&o);
     ask_lists(&o, s, p);
     if (o.status) fields_fail(f, o.status, "options: %s", o.text);
     if (!s->tokenizer) fields_fail(f, 501, "this model has no tokenizer");
@@ -360,13 +359,14 @@ void ollama_generate(conn *c, const call *in) {
     const str prompt = fields_text(&f, "prompt", STR_LIT(""));
     const bool raw = fields_bool(&f, "raw", false), empty = !f.status && !prompt.len;
     const str suffix = fields_text(&f, "suffix", STR_LIT(""));
-    if (suffix.len) fields_fail(&f, 400, "field `suffix`: inserting is not supported");
     read_options(&f, in->srv, &p);
     if (!f.status && empty) {
         loaded(c, false);
         return;
     }
-    if (raw) d.prompt = prompt;
+    const fim_parts fill = {.prefix = prompt, .suffix = suffix};
+    if (suffix.len) d.fill = &fill;
+    else if (raw) d.prompt = prompt;
     else if (!f.status) render(&f, in->srv, NULL, &d);
     start(&f, c, &d, &p, false);
 }

@@ -1,20 +1,21 @@
 /* h_openai.c - POST /v1/completions, /v1/chat/completions and /apply-template, as OpenAI's clients
  * speak them.
  *
- *   model, prompt (a text, a list of texts, or token ids) | messages,
+ *   model, prompt (a text, a list of texts, or token ids) | messages, suffix (beside a text),
  *   max_tokens (or max_completion_tokens), temperature = 0.7, top_p = 0.9, top_k = 40, min_p,
  *   n = 1, stop, seed, presence_penalty, frequency_penalty, repeat_penalty, logit_bias, stream,
  *   stream_options.include_usage, echo, logprobs (a number | true with top_logprobs), ignore_eos,
  *   chat_template_kwargs, tools, tool_choice, parallel_tool_calls, response_format, grammar,
  *   json_schema, regex
  *
- * Other fields are ignored, except those that promise a shape of the answer we cannot give. */
+ * Other fields are ignored. */
 #include <stdint.h>
 
 #include "base/mem.h"
 #include "base/os.h"
 #include "server/ask.h"
 #include "server/dialog.h"
+#include "server/fim.h"
 #include "server/logprobs.h"
 #include "server/native.h"
 #include "server/openai.h"
@@ -28,15 +29,6 @@ static void fail(conn *c, int code, const char *text) {
 }
 
 /* ---- the request ---- */
-
-static void refuse(fields *f, const char *key, const char *why) {
-    if (fields_has(f, key)) fields_fail(f, 400, "field `%s`: %s", key, why);
-}
-
-/* Fields whose meaning the answer would have to honour. */
-static void refuse_unsupported(fields *f) {
-    refuse(f, "suffix", "inserting before a suffix is not supported");
-}
 
 /* How many rz_score each token is to have: a chat says logprobs: true and top_logprobs: N, a
  * completion logprobs: N. */
@@ -68,10 +60,8 @@ static void read_params(fields *f, server *s, rz_params *p) {
     p->top_k = (int)fields_int(f, "top_k", -1, INT32_MAX, 40);
     if (p->top_k < 0) p->top_k = 0;
     ask_penalties(f, p);
-    const uint64_t seed = fields_u64(f, "seed", os_random_u64());
-    p->seed = seed ? seed : 0x9e3779b97f4a7c15u;
+    p->seed = ask_seed(f);
     p->ignore_eos = fields_bool(f, "ignore_eos", false);
-    if (!f->status) refuse_unsupported(f);
     ask_lists(f, s, p);
 }
 
@@ -86,9 +76,13 @@ static void set_ids(fields *f, job *j, uint32_t i, const json *list) {
 
 /* Prompt number i of `prompt`: the value itself, or an element of a list of prompts. */
 static void set_prompt(fields *f, job *j, uint32_t i, const json *v) {
+    const str suffix = fields_text(f, "suffix", STR_LIT(""));
     if (!v) fields_fail(f, 400, "missing field `prompt`");
     else if (v->kind == JSON_STRING && v->text.len == 0)
         fields_fail(f, 400, "`prompt` cannot be empty");
+    else if (v->kind == JSON_STRING && suffix.len)
+        fim_prompt(f, j, i, &(fim_parts){.prefix = v->text, .suffix = suffix});
+    else if (suffix.len) fields_fail(f, 400, "field `suffix`: `prompt` must be a text beside it");
     else if (v->kind == JSON_STRING) ask_prompt(f, j, i, v->text);
     else if (v->kind == JSON_ARRAY && v->n) set_ids(f, j, i, v);
     else fields_fail(f, 400, "field `prompt` must be a text, a list of texts or token ids");

@@ -23,6 +23,7 @@
     X(POST, "/v1/responses", responses_post)             \
     X(GET, "/props", props_get)                          \
     X(GET, "/slots", slots_get)                          \
+    X(POST, "/infill", infill_post)                      \
     X(POST, "/v1/embeddings", embeddings_post)           \
     X(POST, "/rerank", rerank_post)                      \
     X(POST, "/v1/rerank", rerank_post)                   \

@@ -20,6 +20,12 @@ typedef struct conn conn;
 typedef struct job job;
 typedef struct gen gen;
 
+/* Tokens that mark the parts of a text to be filled in, -1: the vocabulary has none. See fim.h. */
+typedef struct fim_marks {
+    bool known; /* looked for already */
+    rz_token prefix, suffix, middle, repo, file;
+} fim_marks;
+
 /* A descriptor of the server itself. */
 typedef struct server_source {
     loop_source source; /* first */
@@ -75,7 +81,8 @@ struct rz_server {
     rz_token *ids; /* [ids_cap] */
     size_t ids_cap;
 
-    struct shapes *shapes;     /* grammars lately asked for, or NULL */
+    struct shapes *shapes; /* grammars lately asked for, or NULL */
+    fim_marks fim;
     struct embedder *embedder; /* computes vectors, NULL until somebody asks for one */
 
     uint64_t began_ns;
