@@ -1,5 +1,5 @@
-/* test_hybrids.c - gpt-oss, lfm2, jamba and granitehybrid: tiny random models, in both kinds of
- * file, against a slow forward pass in double written from their equations. */
+/* test_hybrids.c - gpt-oss, lfm2, jamba, granitehybrid, bamba, nemotron-h: tiny random models, in
+ * both kinds of file, against a slow forward pass in double written from their equations. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,14 +43,27 @@ static void swiglu(double *y, const double *x, const float *gate, const float *u
 typedef struct family {
     const char *name, *config, *last_norm;
     void (*make)(void);
-    tiny_head_fn *head;
+    tiny_head_fn *head; /* NULL: GGUF has no form of it */
     void (*layer)(int layer, int pos, double *x);
-    double embed_scale, logit_scale;
-    bool rounds; /* products with blocks round what goes into them */
+    double embed_scale, logit_scale; /* 0: 1 */
+    bool rounds;                     /* products with blocks round what goes into them */
+    const char *embed, *layers, *attention, *mamba; /* names in folders; NULL: the usual ones */
 } family;
+#define FAMILY(stem) .make = make_##stem, .head = stem##_head, .layer = stem##_layer
+
+/* Of the family at hand. */
+static const char *attention_at, *mamba_at;
+
+static const char *named(const char *at, const char *what) {
+    static char name[2][96];
+    static int turn;
+    turn = !turn;
+    snprintf(name[turn], sizeof name[turn], "%s%s", at, what);
+    return name[turn];
+}
 
 static void run_reference(const family *f, const rz_token *ids, double *logits) {
-    const float *embed = get(-1, "model.embed_tokens.weight"), *head = get(-1, "lm_head.weight");
+    const float *embed = get(-1, f->embed), *head = get(-1, "lm_head.weight");
     for (int p = 0; p < T; p++) {
         double x[D];
         for (int d = 0; d < D; d++) x[d] = (double)embed[ids[p] * D + d] * f->embed_scale;
@@ -61,20 +74,30 @@ static void run_reference(const family *f, const rz_token *ids, double *logits) 
     }
 }
 
-static void check_family(const family *f) {
+static void check_family(const family *given) {
     static double want[T * V];
+    family usual = *given;
+    const family *f = &usual;
     char what[64];
     rz_token ids[T];
     rz_error e = {0};
     buf file = BUF_INIT;
     rz_model *m = NULL;
     for (int i = 0; i < T; i++) ids[i] = (i * 11 + 3) % V;
-    tiny_begin(&t, "model.layers.", 7);
+    if (usual.embed_scale == 0) usual.embed_scale = 1;
+    if (usual.logit_scale == 0) usual.logit_scale = 1;
+    if (!usual.embed) usual.embed = "model.embed_tokens.weight";
+    attention_at = usual.attention ? usual.attention : "self_attn.";
+    mamba_at = usual.mamba ? usual.mamba : "mamba.";
+    tiny_begin(&t, usual.layers ? usual.layers : "model.layers.", 7);
+    tiny_add(&t, -1, f->embed, "token_embd.weight", V, D, 0);
     f->make();
     run_reference(f, ids, want);
-    REQUIRE(tiny_gguf(&t, f->head, &file, &e) == RZ_OK);
-    if (rz_model_open_memory(&m, file.p, file.len, NULL, &e) < 0)
-        test_fail(__FILE__, __LINE__, "%s", e.text);
+    if (f->head) {
+        REQUIRE(tiny_gguf(&t, f->head, &file, &e) == RZ_OK);
+        if (rz_model_open_memory(&m, file.p, file.len, NULL, &e) < 0)
+            test_fail(__FILE__, __LINE__, "%s", e.text);
+    }
     snprintf(what, sizeof what, "%s as GGUF", f->name);
     if (m) tiny_check_logits(what, m, ids, T, want, f->rounds ? 2e-2 : 2e-5);
     rz_model_close(m);
@@ -91,34 +114,17 @@ static void check_family(const family *f) {
     tiny_end(&t);
 }
 
-typedef struct number {
-    const char *key;
-    double value; /* whole ones are stored as u32 unless the key has "scale" or "base" in it */
-} number;
-
-static status put_numbers(gguf_writer *g, const char *arch, const number *n, err *e) {
-    char key[96];
-    for (; n->key; n++) {
-        const bool real = n->value != floor(n->value) || strstr(n->key, "scale") ||
-                          strstr(n->key, "base") || strstr(n->key, "factor");
-        snprintf(key, sizeof key, "%s.%s", arch, n->key);
-        if (real) TRY(gguf_put_f32(g, key, (float)n->value, e));
-        else TRY(gguf_put_u32(g, key, (uint32_t)n->value, e));
-    }
-    return RZ_OK;
-}
-
 static status put_common(gguf_writer *g, const char *arch, err *e) {
-    static const number sizes[] = {{"block_count", L},
-                                   {"embedding_length", D},
-                                   {"attention.head_count", H},
-                                   {"attention.key_length", K},
-                                   {"attention.value_length", K},
-                                   {"context_length", 64},
-                                   {"attention.layer_norm_rms_epsilon", 1e-5},
-                                   {NULL, 0}};
+    static const tiny_number sizes[] = {{"block_count", L},
+                                        {"embedding_length", D},
+                                        {"attention.head_count", H},
+                                        {"attention.key_length", K},
+                                        {"attention.value_length", K},
+                                        {"context_length", 64},
+                                        {"attention.layer_norm_rms_epsilon", 1e-5},
+                                        {NULL, 0}};
     TRY(gguf_put_str(g, "general.architecture", str_of(arch), e));
-    return put_numbers(g, arch, sizes, e);
+    return tiny_put_numbers(g, arch, sizes, e);
 }
 
 #define COMMON                                                              \
@@ -126,25 +132,24 @@ static status put_common(gguf_writer *g, const char *arch, err *e) {
     "\"num_key_value_heads\":2,\"head_dim\":16,\"max_position_embeddings\":64,"
 
 static void add_ends(const char *last_norm, const char *gguf_norm, bool own_head) {
-    tiny_add(&t, -1, "model.embed_tokens.weight", "token_embd.weight", V, D, 0);
     tiny_add(&t, -1, last_norm, gguf_norm, D, 0, 0);
     if (own_head) tiny_add(&t, -1, "lm_head.weight", "output.weight", V, D, 0);
 }
 
 static void add_qkvo(int i, const char *hf_o, bool biases) {
-    static const struct {
+    const struct {
         const char *hf, *gguf;
         uint64_t rows, cols;
-    } row[] = {{"self_attn.q_proj", "attn_q", HK, D},
-               {"self_attn.k_proj", "attn_k", GK, D},
-               {"self_attn.v_proj", "attn_v", GK, D},
-               {NULL, "attn_output", D, HK}};
+    } row[] = {{"q_proj", "attn_q", HK, D},
+               {"k_proj", "attn_k", GK, D},
+               {"v_proj", "attn_v", GK, D},
+               {hf_o, "attn_output", D, HK}};
     for (size_t r = 0; r < 4; r++) {
         char hf[64], gguf[64];
-        snprintf(hf, sizeof hf, "%s.weight", row[r].hf ? row[r].hf : hf_o);
+        snprintf(hf, sizeof hf, "%s%s.weight", attention_at, row[r].hf);
         snprintf(gguf, sizeof gguf, "%s.weight", row[r].gguf);
         tiny_add(&t, i, hf, gguf, row[r].rows, row[r].cols, 0);
-        snprintf(hf, sizeof hf, "%s.bias", row[r].hf ? row[r].hf : hf_o);
+        snprintf(hf, sizeof hf, "%s%s.bias", attention_at, row[r].hf);
         snprintf(gguf, sizeof gguf, "%s.bias", row[r].gguf);
         if (biases) tiny_add(&t, i, hf, gguf, row[r].rows, 0, 0);
     }
@@ -152,9 +157,9 @@ static void add_qkvo(int i, const char *hf_o, bool biases) {
 
 /* Queries of this position, keys and values of it added to those before. */
 static void project_qkv(int i, int pos, double *q, const double *n) {
-    linear(i, "self_attn.q_proj", q, n, HK, D);
-    linear(i, "self_attn.k_proj", keys[i][pos], n, GK, D);
-    linear(i, "self_attn.v_proj", values[i][pos], n, GK, D);
+    linear(i, named(attention_at, "q_proj"), q, n, HK, D);
+    linear(i, named(attention_at, "k_proj"), keys[i][pos], n, GK, D);
+    linear(i, named(attention_at, "v_proj"), values[i][pos], n, GK, D);
 }
 
 static void attend(int i, int pos, int window, double scale, const float *sink, const char *o,
@@ -168,7 +173,7 @@ static void attend(int i, int pos, int window, double scale, const float *sink, 
                               .sink = sink};
     double mixed[HK];
     tiny_attend(&a, mixed, q, keys[i][0], values[i][0]);
-    linear(i, o, y, mixed, D, HK);
+    linear(i, named(attention_at, o), y, mixed, D, HK);
 }
 
 /* ---- gpt-oss ---- */
@@ -186,19 +191,19 @@ static const char oss_config[] =
     "\"truncate\":false,\"original_max_position_embeddings\":16}}";
 
 static status oss_head(gguf_writer *g, err *e) {
-    static const number n[] = {{"attention.head_count_kv", G},
-                               {"feed_forward_length", FE},
-                               {"expert_feed_forward_length", FE},
-                               {"expert_count", E},
-                               {"expert_used_count", USED},
-                               {"attention.sliding_window", WINDOW},
-                               {"rope.freq_base", 1000},
-                               {"rope.scaling.factor", 4},
-                               {"rope.scaling.original_context_length", ORIGINAL},
-                               {NULL, 0}};
+    static const tiny_number n[] = {{"attention.head_count_kv", G},
+                                    {"feed_forward_length", FE},
+                                    {"expert_feed_forward_length", FE},
+                                    {"expert_count", E},
+                                    {"expert_used_count", USED},
+                                    {"attention.sliding_window", WINDOW},
+                                    {"rope.freq_base", 1000},
+                                    {"rope.scaling.factor", 4},
+                                    {"rope.scaling.original_context_length", ORIGINAL},
+                                    {NULL, 0}};
     TRY(put_common(g, "gpt-oss", e));
     TRY(gguf_put_str(g, "gpt-oss.rope.scaling.type", STR_LIT("yarn"), e));
-    return put_numbers(g, "gpt-oss", n, e);
+    return tiny_put_numbers(g, "gpt-oss", n, e);
 }
 
 /* A folder's blocks and scales of matrices that GGUF has as blocks of 17 bytes: the scale, then
@@ -249,7 +254,7 @@ static void make_oss(void) {
     for (int i = 0; i < L; i++) {
         tiny_add(&t, i, "input_layernorm.weight", "attn_norm.weight", D, 0, 0);
         tiny_add(&t, i, "post_attention_layernorm.weight", "post_attention_norm.weight", D, 0, 0);
-        add_qkvo(i, "self_attn.o_proj", true);
+        add_qkvo(i, "o_proj", true);
         tiny_add(&t, i, "self_attn.sinks", "attn_sinks.weight", H, 0, 0);
         tiny_add(&t, i, "mlp.router.weight", "ffn_gate_inp.weight", E, D, 0);
         tiny_add(&t, i, "mlp.router.bias", "ffn_gate_inp.bias", E, 0, 0);
@@ -310,7 +315,7 @@ static void oss_layer(int i, int pos, double *x) {
     rotate_yarn(q, H, pos);
     rotate_yarn(keys[i][pos], G, pos);
     attend(i, pos, i % 2 == 0 ? WINDOW : 0, 1 / sqrt((double)K), get(i, "self_attn.sinks"),
-           "self_attn.o_proj", y, q);
+           "o_proj", y, q);
     add_to(x, y, 1);
     tiny_rms(n, x, D, get(i, "post_attention_layernorm.weight"), eps);
     linear(i, "mlp.router", z, n, E, D);
@@ -322,10 +327,10 @@ static void oss_layer(int i, int pos, double *x) {
 }
 
 static void test_gpt_oss(void) {
-    static const family floats = {
-        "gpt-oss", oss_config, "model.norm.weight", make_oss, oss_head, oss_layer, 1, 1, false};
-    static const family blocks = {
-        "gpt-oss-mx", oss_config, "model.norm.weight", make_oss, oss_head, oss_layer, 1, 1, true};
+    const family floats = {"gpt-oss", oss_config, "model.norm.weight", FAMILY(oss)};
+    family blocks = floats;
+    blocks.name = "gpt-oss-mx";
+    blocks.rounds = true;
     oss_blocks = false;
     check_family(&floats);
     oss_blocks = true;
@@ -336,23 +341,42 @@ static void test_gpt_oss(void) {
 
 enum { TAPS = 3 };
 
-static bool lfm2_attends(int i) { return i == 1 || i == 4; }
+static bool lfm2_experts; /* the variant at hand */
 
-static const char lfm2_config[] =
-    "{\"model_type\":\"lfm2\"," COMMON
-    "\"intermediate_size\":144,\"norm_eps\":1e-5,\"rope_theta\":5000.0,\"conv_L_cache\":3,"
-    "\"conv_bias\":false,\"layer_types\":[\"conv\",\"full_attention\",\"conv\",\"conv\","
-    "\"full_attention\"]}";
+static bool lfm2_attends(int i) { return i == 1 || i == 4; }
+static bool lfm2_routes(int i) { return lfm2_experts && i >= 2; }
+
+#define LFM2                                                                              \
+    COMMON                                                                                \
+    "\"norm_eps\":1e-5,\"rope_theta\":5000.0,\"conv_L_cache\":3,\"conv_bias\":false,"     \
+    "\"layer_types\":[\"conv\",\"full_attention\",\"conv\",\"conv\",\"full_attention\"]," \
+    "\"intermediate_size\":"
+static const char lfm2_config[] = "{\"model_type\":\"lfm2\"," LFM2 "144}";
+static const char lfm2moe_config[] =
+    "{\"model_type\":\"lfm2_moe\"," LFM2
+    "96,\"moe_intermediate_size\":32,\"num_experts\":5,\"num_experts_per_tok\":2,"
+    "\"num_dense_layers\":2,\"norm_topk_prob\":true,\"use_expert_bias\":true,"
+    "\"routed_scaling_factor\":1.0}";
 
 static status lfm2_head(gguf_writer *g, err *e) {
     static const int32_t heads[L] = {0, G, 0, 0, G};
-    static const number n[] = {{"feed_forward_length", F},
-                               {"shortconv.l_cache", TAPS},
-                               {"rope.freq_base", 5000},
-                               {NULL, 0}};
-    TRY(put_common(g, "lfm2", e));
-    TRY(gguf_put_array(g, "lfm2.attention.head_count_kv", META_I32, heads, L, e));
-    return put_numbers(g, "lfm2", n, e);
+    static const tiny_number n[] = {{"feed_forward_length", F},
+                                    {"shortconv.l_cache", TAPS},
+                                    {"rope.freq_base", 5000},
+                                    {NULL, 0}};
+    static const tiny_number routed[] = {{"expert_count", E},
+                                         {"expert_used_count", USED},
+                                         {"expert_feed_forward_length", FE},
+                                         {"leading_dense_block_count", 2},
+                                         {"expert_gating_func", 2},
+                                         {NULL, 0}};
+    const char *arch = lfm2_experts ? "lfm2moe" : "lfm2";
+    TRY(put_common(g, arch, e));
+    TRY(gguf_put_array(
+        g, lfm2_experts ? "lfm2moe.attention.head_count_kv" : "lfm2.attention.head_count_kv",
+        META_I32, heads, L, e));
+    if (lfm2_experts) TRY(tiny_put_numbers(g, arch, routed, e));
+    return tiny_put_numbers(g, arch, n, e);
 }
 
 static void make_lfm2(void) {
@@ -360,11 +384,19 @@ static void make_lfm2(void) {
     for (int i = 0; i < L; i++) {
         tiny_add(&t, i, "operator_norm.weight", "attn_norm.weight", D, 0, 0);
         tiny_add(&t, i, "ffn_norm.weight", "ffn_norm.weight", D, 0, 0);
-        tiny_add(&t, i, "feed_forward.w1.weight", "ffn_gate.weight", F, D, 0);
-        tiny_add(&t, i, "feed_forward.w3.weight", "ffn_up.weight", F, D, 0);
-        tiny_add(&t, i, "feed_forward.w2.weight", "ffn_down.weight", D, F, 0);
+        if (lfm2_routes(i)) {
+            tiny_add(&t, i, "feed_forward.gate.weight", "ffn_gate_inp.weight", E, D, 0);
+            tiny_add(&t, i, "feed_forward.expert_bias", "exp_probs_b.bias", E, 0, 0);
+            tiny_add(&t, i, "feed_forward.experts.*.w1.weight", "ffn_gate_exps.weight", E, FE, D);
+            tiny_add(&t, i, "feed_forward.experts.*.w3.weight", "ffn_up_exps.weight", E, FE, D);
+            tiny_add(&t, i, "feed_forward.experts.*.w2.weight", "ffn_down_exps.weight", E, D, FE);
+        } else {
+            tiny_add(&t, i, "feed_forward.w1.weight", "ffn_gate.weight", F, D, 0);
+            tiny_add(&t, i, "feed_forward.w3.weight", "ffn_up.weight", F, D, 0);
+            tiny_add(&t, i, "feed_forward.w2.weight", "ffn_down.weight", D, F, 0);
+        }
         if (lfm2_attends(i)) {
-            add_qkvo(i, "self_attn.out_proj", false);
+            add_qkvo(i, "out_proj", false);
             tiny_add(&t, i, "self_attn.q_layernorm.weight", "attn_q_norm.weight", K, 0, 0);
             tiny_add(&t, i, "self_attn.k_layernorm.weight", "attn_k_norm.weight", K, 0, 0);
             continue;
@@ -392,6 +424,26 @@ static void short_convolution(int i, int pos, double *y, const double *n) {
     linear(i, "conv.out_proj", y, c, D, D);
 }
 
+/* The largest of sigmoid + bias, weighed by the sigmoids alone, as parts of their sum. */
+static void lfm2_route(int i, double *x, const double *n) {
+    double z[E], biased[E], w[USED], y[D], sum = 0;
+    uint32_t id[USED];
+    linear(i, "feed_forward.gate", z, n, E, D);
+    for (int e = 0; e < E; e++) {
+        z[e] = 1 / (1 + exp(-z[e]));
+        biased[e] = z[e] + (double)get(i, "feed_forward.expert_bias")[e];
+    }
+    tiny_top(biased, E, USED, id, w);
+    for (int k = 0; k < USED; k++) sum += z[id[k]];
+    for (int k = 0; k < USED; k++) {
+        const size_t at = (size_t)id[k] * FE * D;
+        swiglu(y, n, get(i, "feed_forward.experts.*.w1.weight") + at,
+               get(i, "feed_forward.experts.*.w3.weight") + at,
+               get(i, "feed_forward.experts.*.w2.weight") + at, FE);
+        add_to(x, y, z[id[k]] / sum);
+    }
+}
+
 static void lfm2_layer(int i, int pos, double *x) {
     double n[D], q[HK], y[D];
     tiny_rms(n, x, D, get(i, "operator_norm.weight"), eps);
@@ -404,20 +456,29 @@ static void lfm2_layer(int i, int pos, double *x) {
                      get(i, "self_attn.k_layernorm.weight"), eps);
         tiny_rope(q, H, K, K, (uint32_t)pos, 5000);
         tiny_rope(keys[i][pos], G, K, K, (uint32_t)pos, 5000);
-        attend(i, pos, 0, 1 / sqrt((double)K), NULL, "self_attn.out_proj", y, q);
+        attend(i, pos, 0, 1 / sqrt((double)K), NULL, "out_proj", y, q);
     } else short_convolution(i, pos, y, n);
     add_to(x, y, 1);
     tiny_rms(n, x, D, get(i, "ffn_norm.weight"), eps);
+    if (lfm2_routes(i)) {
+        lfm2_route(i, x, n);
+        return;
+    }
     swiglu(y, n, get(i, "feed_forward.w1.weight"), get(i, "feed_forward.w3.weight"),
            get(i, "feed_forward.w2.weight"), F);
     add_to(x, y, 1);
 }
 
-static const family lfm2 = {"lfm2",    lfm2_config, "model.embedding_norm.weight",
-                            make_lfm2, lfm2_head,   lfm2_layer,
-                            1,         1,           false};
-
-static void test_lfm2(void) { check_family(&lfm2); }
+static void test_lfm2(void) {
+    const family lfm2 = {"lfm2", lfm2_config, "model.embedding_norm.weight", FAMILY(lfm2)};
+    family routed = lfm2;
+    check_family(&lfm2);
+    routed.name = "lfm2moe";
+    routed.config = lfm2moe_config;
+    lfm2_experts = true;
+    check_family(&routed);
+    lfm2_experts = false;
+}
 
 /* ---- jamba ---- */
 
@@ -435,18 +496,18 @@ static const char jamba_config[] =
 
 static status jamba_head(gguf_writer *g, err *e) {
     static const int32_t heads[L] = {0, G, 0, 0, G};
-    static const number n[] = {{"feed_forward_length", F},   {"expert_count", E},
-                               {"expert_used_count", USED},  {"ssm.conv_kernel", CONV},
-                               {"ssm.inner_size", INNER},    {"ssm.state_size", STATE},
-                               {"ssm.time_step_rank", RANK}, {NULL, 0}};
+    static const tiny_number n[] = {{"feed_forward_length", F},   {"expert_count", E},
+                                    {"expert_used_count", USED},  {"ssm.conv_kernel", CONV},
+                                    {"ssm.inner_size", INNER},    {"ssm.state_size", STATE},
+                                    {"ssm.time_step_rank", RANK}, {NULL, 0}};
     TRY(put_common(g, "jamba", e));
     TRY(gguf_put_array(g, "jamba.attention.head_count_kv", META_I32, heads, L, e));
-    return put_numbers(g, "jamba", n, e);
+    return tiny_put_numbers(g, "jamba", n, e);
 }
 
 /* GGUF holds A = -exp(A_log). */
 static void add_decay(int i, uint64_t rows, uint64_t cols) {
-    const tiny_tensor *log = tiny_add(&t, i, "mamba.A_log", NULL, rows, cols, 0);
+    const tiny_tensor *log = tiny_add(&t, i, named(mamba_at, "A_log"), NULL, rows, cols, 0);
     const tiny_tensor *a = tiny_add(&t, i, NULL, "ssm_a", rows, cols ? cols : 1, 0);
     for (uint64_t k = 0; k < log->n; k++) a->x[k] = -expf(log->x[k]);
 }
@@ -471,7 +532,7 @@ static void make_jamba(void) {
     for (int i = 0; i < L; i++) {
         tiny_add(&t, i, "input_layernorm.weight", "attn_norm.weight", D, 0, 0);
         tiny_add(&t, i, "pre_ff_layernorm.weight", "ffn_norm.weight", D, 0, 0);
-        if (jamba_attends(i)) add_qkvo(i, "self_attn.o_proj", false);
+        if (jamba_attends(i)) add_qkvo(i, "o_proj", false);
         else add_jamba_mamba(i);
         if (jamba_routes(i)) {
             tiny_add(&t, i, "feed_forward.router.weight", "ffn_gate_inp.weight", E, D, 0);
@@ -490,7 +551,8 @@ static void make_jamba(void) {
 
 /* u[n] = silu(b + sum of the taps over the last CONV inputs); `past` remembers them. */
 static void convolve(int i, int pos, double past[][2 * INNER], double *u, int n) {
-    const float *w = get(i, "mamba.conv1d.weight"), *b = get(i, "mamba.conv1d.bias");
+    const float *w = get(i, named(mamba_at, "conv1d.weight"));
+    const float *b = get(i, named(mamba_at, "conv1d.bias"));
     memcpy(past[pos], u, (size_t)n * sizeof *u);
     for (int c = 0; c < n; c++) {
         double sum = (double)b[c];
@@ -550,7 +612,7 @@ static void jamba_layer(int i, int pos, double *x) {
     tiny_rms(n, x, D, get(i, "input_layernorm.weight"), eps);
     if (jamba_attends(i)) {
         project_qkv(i, pos, q, n);
-        attend(i, pos, 0, 1 / sqrt((double)K), NULL, "self_attn.o_proj", y, q);
+        attend(i, pos, 0, 1 / sqrt((double)K), NULL, "o_proj", y, q);
     } else jamba_mamba(i, pos, y, n);
     add_to(x, y, 1);
     tiny_rms(n, x, D, get(i, "pre_ff_layernorm.weight"), eps);
@@ -563,17 +625,18 @@ static void jamba_layer(int i, int pos, double *x) {
     add_to(x, y, 1);
 }
 
-static const family jamba = {
-    "jamba", jamba_config, "model.final_layernorm.weight", make_jamba, jamba_head, jamba_layer, 1,
-    1,       false};
-
-static void test_jamba(void) { check_family(&jamba); }
+static void test_jamba(void) {
+    check_family(&(family){"jamba", jamba_config, "model.final_layernorm.weight", FAMILY(jamba)});
+}
 
 /* ---- granitehybrid ---- */
 
-enum { HEADS = 8, P = INNER / HEADS, CHANNELS = INNER + 2 * STATE, FS = 48 };
+enum { HEADS = 8, P = INNER / HEADS, MOST_GROUPS = 2, FS = 48 };
 
 static bool granite_experts; /* the variant at hand */
+static int groups = 1;       /* of Mamba 2 */
+
+static int channels(void) { return INNER + 2 * groups * STATE; }
 
 static bool granite_attends(int i) { return i == 2; }
 
@@ -589,21 +652,21 @@ static bool granite_attends(int i) { return i == 2; }
 
 static status granite_head(gguf_writer *g, err *e) {
     static const int32_t heads[L] = {0, 0, G, 0, 0};
-    static const number n[] = {{"embedding_scale", 12},   {"residual_scale", 0.22},
-                               {"logit_scale", 4},        {"attention.scale", 0.2},
-                               {"ssm.conv_kernel", CONV}, {"ssm.inner_size", INNER},
-                               {"ssm.state_size", STATE}, {"ssm.time_step_rank", HEADS},
-                               {"ssm.group_count", 1},    {NULL, 0}};
-    static const number routed[] = {{"feed_forward_length", F},
-                                    {"expert_count", E},
-                                    {"expert_used_count", USED},
-                                    {"expert_shared_feed_forward_length", FS},
-                                    {NULL, 0}};
-    static const number plain[] = {{"feed_forward_length", FS}, {NULL, 0}};
+    static const tiny_number n[] = {{"embedding_scale", 12},   {"residual_scale", 0.22},
+                                    {"logit_scale", 4},        {"attention.scale", 0.2},
+                                    {"ssm.conv_kernel", CONV}, {"ssm.inner_size", INNER},
+                                    {"ssm.state_size", STATE}, {"ssm.time_step_rank", HEADS},
+                                    {"ssm.group_count", 1},    {NULL, 0}};
+    static const tiny_number routed[] = {{"feed_forward_length", F},
+                                         {"expert_count", E},
+                                         {"expert_used_count", USED},
+                                         {"expert_shared_feed_forward_length", FS},
+                                         {NULL, 0}};
+    static const tiny_number plain[] = {{"feed_forward_length", FS}, {NULL, 0}};
     TRY(put_common(g, "granitehybrid", e));
     TRY(gguf_put_array(g, "granitehybrid.attention.head_count_kv", META_I32, heads, L, e));
-    TRY(put_numbers(g, "granitehybrid", granite_experts ? routed : plain, e));
-    return put_numbers(g, "granitehybrid", n, e);
+    TRY(tiny_put_numbers(g, "granitehybrid", granite_experts ? routed : plain, e));
+    return tiny_put_numbers(g, "granitehybrid", n, e);
 }
 
 /* Folders have gate and up in one tensor [n, 2 width, D] (n 1: one dimension less). */
@@ -622,15 +685,21 @@ static void add_gate_up(int i, const char *hf, const char *gguf_gate, const char
     }
 }
 
-static void add_granite_mamba(int i) {
-    tiny_add(&t, i, "mamba.in_proj.weight", "ssm_in.weight", INNER + CHANNELS + HEADS, D, 0);
-    tiny_add(&t, i, "mamba.conv1d.weight", "ssm_conv1d.weight", CHANNELS, CONV, 0);
-    tiny_add(&t, i, "mamba.conv1d.bias", "ssm_conv1d.bias", CHANNELS, 0, 0);
-    tiny_add(&t, i, "mamba.dt_bias", "ssm_dt.bias", HEADS, 0, 0);
+static void add_mamba2(int i) {
+    const struct {
+        const char *hf, *gguf;
+        int rows, cols;
+    } part[] = {{"in_proj.weight", "ssm_in.weight", INNER + channels() + HEADS, D},
+                {"conv1d.weight", "ssm_conv1d.weight", channels(), CONV},
+                {"conv1d.bias", "ssm_conv1d.bias", channels(), 0},
+                {"dt_bias", "ssm_dt.bias", HEADS, 0},
+                {"D", "ssm_d", HEADS, 0},
+                {"norm.weight", "ssm_norm.weight", INNER, 0},
+                {"out_proj.weight", "ssm_out.weight", D, INNER}};
     add_decay(i, HEADS, 0);
-    tiny_add(&t, i, "mamba.D", "ssm_d", HEADS, 0, 0);
-    tiny_add(&t, i, "mamba.norm.weight", "ssm_norm.weight", INNER, 0, 0);
-    tiny_add(&t, i, "mamba.out_proj.weight", "ssm_out.weight", D, INNER, 0);
+    for (size_t k = 0; k < sizeof part / sizeof *part; k++)
+        tiny_add(&t, i, named(mamba_at, part[k].hf), part[k].gguf, (uint64_t)part[k].rows,
+                 (uint64_t)part[k].cols, 0);
 }
 
 static void make_granite(void) {
@@ -639,8 +708,8 @@ static void make_granite(void) {
     for (int i = 0; i < L; i++) {
         tiny_add(&t, i, "input_layernorm.weight", "attn_norm.weight", D, 0, 0);
         tiny_add(&t, i, "post_attention_layernorm.weight", "ffn_norm.weight", D, 0, 0);
-        if (granite_attends(i)) add_qkvo(i, "self_attn.o_proj", false);
-        else add_granite_mamba(i);
+        if (granite_attends(i)) add_qkvo(i, "o_proj", false);
+        else add_mamba2(i);
         add_gate_up(i, "shared_mlp.input_linear.weight",
                     routed ? "ffn_gate_shexp.weight" : "ffn_gate.weight",
                     routed ? "ffn_up_shexp.weight" : "ffn_up.weight", 1, FS);
@@ -654,27 +723,30 @@ static void make_granite(void) {
     }
 }
 
-static void granite_mamba(int i, int pos, double *y, const double *n) {
+static void mamba2(int i, int pos, double *y, const double *n) {
     static double h[L][INNER][STATE];
-    double all[INNER + CHANNELS + HEADS], out[INNER];
+    double all[2 * INNER + 2 * MOST_GROUPS * STATE + HEADS], out[INNER];
+    const size_t C = (size_t)channels(), part = INNER / (size_t)groups;
     if (pos == 0) memset(h[i], 0, sizeof h[i]);
-    linear(i, "mamba.in_proj", all, n, INNER + CHANNELS + HEADS, D);
-    double *z = all, *u = all + INNER, *dt = u + CHANNELS;
-    convolve(i, pos, inputs[i], u, CHANNELS);
-    const double *B = u + INNER, *C = B + STATE;
-    for (int d = 0; d < INNER; d++) {
-        const int head = d / P;
-        const double step = tiny_softplus(dt[head] + (double)get(i, "mamba.dt_bias")[head]);
-        const double decay = exp(-step * exp((double)get(i, "mamba.A_log")[head]));
-        out[d] = (double)get(i, "mamba.D")[head] * u[d];
+    linear(i, named(mamba_at, "in_proj"), all, n, INNER + C + HEADS, D);
+    double *z = all, *u = all + INNER, *dt = u + C;
+    convolve(i, pos, inputs[i], u, (int)C);
+    for (size_t d = 0; d < INNER; d++) {
+        const size_t head = d / P;
+        const double *B = u + INNER + d / part * STATE, *c = B + (size_t)groups * STATE;
+        const double bias = (double)get(i, named(mamba_at, "dt_bias"))[head];
+        const double step = tiny_softplus(dt[head] + bias);
+        const double decay = exp(-step * exp((double)get(i, named(mamba_at, "A_log"))[head]));
+        out[d] = (double)get(i, named(mamba_at, "D"))[head] * u[d];
         for (int s = 0; s < STATE; s++) {
             h[i][d][s] = decay * h[i][d][s] + step * u[d] * B[s];
-            out[d] += h[i][d][s] * C[s];
+            out[d] += h[i][d][s] * c[s];
         }
         out[d] *= tiny_silu(z[d]);
     }
-    tiny_rms(out, out, INNER, get(i, "mamba.norm.weight"), eps);
-    linear(i, "mamba.out_proj", y, out, D, INNER);
+    for (size_t g = 0; g < INNER; g += part)
+        tiny_rms(out + g, out + g, part, get(i, named(mamba_at, "norm.weight")) + g, eps);
+    linear(i, named(mamba_at, "out_proj"), y, out, D, INNER);
 }
 
 static void granite_ffn(int i, double *y, const double *n) {
@@ -699,8 +771,8 @@ static void granite_layer(int i, int pos, double *x) {
     tiny_rms(n, x, D, get(i, "input_layernorm.weight"), eps);
     if (granite_attends(i)) {
         project_qkv(i, pos, q, n);
-        attend(i, pos, 0, 0.2, NULL, "self_attn.o_proj", y, q);
-    } else granite_mamba(i, pos, y, n);
+        attend(i, pos, 0, 0.2, NULL, "o_proj", y, q);
+    } else mamba2(i, pos, y, n);
     add_to(x, y, 0.22);
     tiny_rms(n, x, D, get(i, "post_attention_layernorm.weight"), eps);
     granite_ffn(i, y, n);
@@ -708,15 +780,9 @@ static void granite_layer(int i, int pos, double *x) {
 }
 
 static void test_granite_hybrid(void) {
-    const family routed = {"granite-routed",
-                           GRANITE "\"num_local_experts\":5}",
-                           "model.norm.weight",
-                           make_granite,
-                           granite_head,
-                           granite_layer,
-                           12,
-                           0.25,
-                           false};
+    const family routed = {"granite-routed",    GRANITE "\"num_local_experts\":5}",
+                           "model.norm.weight", FAMILY(granite),
+                           .embed_scale = 12,   .logit_scale = 0.25};
     family plain = routed;
     plain.name = "granite-plain";
     plain.config = GRANITE "\"num_local_experts\":0}";
@@ -724,6 +790,118 @@ static void test_granite_hybrid(void) {
     check_family(&routed);
     granite_experts = false;
     check_family(&plain);
+}
+
+/* ---- bamba ---- */
+
+static const char bamba_config[] =
+    "{\"model_type\":\"bamba\"," COMMON
+    "\"intermediate_size\":96,\"rms_norm_eps\":1e-5,\"attn_layer_indices\":[1,4],"
+    "\"rope_theta\":10000.0,\"mamba_n_heads\":8,\"mamba_d_head\":\"auto\",\"mamba_n_groups\":1,"
+    "\"mamba_d_state\":6,\"mamba_d_conv\":4,\"mamba_expand\":2,\"mamba_conv_bias\":true,"
+    "\"mamba_proj_bias\":false}";
+
+static void make_bamba(void) {
+    add_ends("model.final_layernorm.weight", NULL, true);
+    for (int i = 0; i < L; i++) {
+        tiny_add(&t, i, "input_layernorm.weight", NULL, D, 0, 0);
+        tiny_add(&t, i, "pre_ff_layernorm.weight", NULL, D, 0, 0);
+        if (lfm2_attends(i)) add_qkvo(i, "o_proj", false);
+        else add_mamba2(i);
+        tiny_add(&t, i, "feed_forward.gate_proj.weight", NULL, F, D, 0);
+        tiny_add(&t, i, "feed_forward.up_proj.weight", NULL, F, D, 0);
+        tiny_add(&t, i, "feed_forward.down_proj.weight", NULL, D, F, 0);
+    }
+}
+
+static void bamba_layer(int i, int pos, double *x) {
+    double n[D], q[HK], y[D];
+    tiny_rms(n, x, D, get(i, "input_layernorm.weight"), eps);
+    if (lfm2_attends(i)) {
+        project_qkv(i, pos, q, n);
+        tiny_rope(q, H, K, K / 2, (uint32_t)pos, 10000);
+        tiny_rope(keys[i][pos], G, K, K / 2, (uint32_t)pos, 10000);
+        attend(i, pos, 0, 1 / sqrt((double)K), NULL, "o_proj", y, q);
+    } else mamba2(i, pos, y, n);
+    add_to(x, y, 1);
+    tiny_rms(n, x, D, get(i, "pre_ff_layernorm.weight"), eps);
+    swiglu(y, n, get(i, "feed_forward.gate_proj.weight"), get(i, "feed_forward.up_proj.weight"),
+           get(i, "feed_forward.down_proj.weight"), F);
+    add_to(x, y, 1);
+}
+
+static void test_bamba(void) {
+    static const family bamba = {"bamba", bamba_config, "model.final_layernorm.weight",
+                                 .make = make_bamba, .layer = bamba_layer};
+    check_family(&bamba);
+}
+
+/* ---- nemotron-h ---- */
+
+static const char nemotron_layers[] = "M-*M-";
+
+#define NEMOTRON                                                                                \
+    "{\"model_type\":\"nemotron_h\"," COMMON                                                    \
+    "\"intermediate_size\":96,\"layer_norm_epsilon\":1e-5,\"mamba_num_heads\":8,"               \
+    "\"mamba_head_dim\":16,\"n_groups\":2,\"ssm_state_size\":6,\"conv_kernel\":4,\"expand\":3," \
+    "\"mlp_hidden_act\":\"relu2\","
+
+static status nemotron_head(gguf_writer *g, err *e) {
+    static const int32_t heads[L] = {0, 0, G, 0, 0}, widths[L] = {0, F, 0, 0, F};
+    static const tiny_number n[] = {{"ssm.conv_kernel", CONV},     {"ssm.inner_size", INNER},
+                                    {"ssm.state_size", STATE},     {"ssm.group_count", 2},
+                                    {"ssm.time_step_rank", HEADS}, {NULL, 0}};
+    TRY(put_common(g, "nemotron_h", e));
+    TRY(gguf_put_array(g, "nemotron_h.attention.head_count_kv", META_I32, heads, L, e));
+    TRY(gguf_put_array(g, "nemotron_h.feed_forward_length", META_I32, widths, L, e));
+    return tiny_put_numbers(g, "nemotron_h", n, e);
+}
+
+static void make_nemotron(void) {
+    add_ends("backbone.norm_f.weight", "output_norm.weight", true);
+    for (int i = 0; i < L; i++) {
+        tiny_add(&t, i, "norm.weight", "attn_norm.weight", D, 0, 0);
+        if (nemotron_layers[i] == 'M') add_mamba2(i);
+        else if (nemotron_layers[i] == '*') add_qkvo(i, "o_proj", false);
+        else {
+            tiny_add(&t, i, "mixer.up_proj.weight", "ffn_up.weight", F, D, 0);
+            tiny_add(&t, i, "mixer.down_proj.weight", "ffn_down.weight", D, F, 0);
+        }
+    }
+}
+
+static void nemotron_layer(int i, int pos, double *x) {
+    double n[D], q[HK], y[D], a[F];
+    tiny_rms(n, x, D, get(i, "norm.weight"), eps);
+    if (nemotron_layers[i] == 'M') {
+        mamba2(i, pos, y, n);
+    } else if (nemotron_layers[i] == '*') {
+        project_qkv(i, pos, q, n);
+        attend(i, pos, 0, 1 / sqrt((double)K), NULL, "o_proj", y, q);
+    } else {
+        linear(i, "mixer.up_proj", a, n, F, D);
+        for (int k = 0; k < F; k++) a[k] = a[k] > 0 ? a[k] * a[k] : 0;
+        linear(i, "mixer.down_proj", y, a, D, F);
+    }
+    add_to(x, y, 1);
+}
+
+static void test_nemotron_h(void) {
+    family f = {"nemotron-h",
+                NEMOTRON "\"hybrid_override_pattern\":\"M-*M-\"}",
+                "backbone.norm_f.weight",
+                FAMILY(nemotron),
+                .embed = "backbone.embeddings.weight",
+                .layers = "backbone.layers.",
+                .attention = "mixer.",
+                .mamba = "mixer."};
+    groups = 2;
+    check_family(&f);
+    f.name = "nemotron-h-list";
+    f.config =
+        NEMOTRON "\"layers_block_type\":[\"mamba\",\"mlp\",\"attention\",\"mamba\",\"mlp\"]}";
+    check_family(&f);
+    groups = 1;
 }
 
 /* ---- Damage ---- */
@@ -744,8 +922,15 @@ static void check_refused(const char *folder_name, const char *want) {
     rz_model_close(m);
 }
 
-static void test_damaged_experts_are_named(void) {
+static void begin_usual(void) {
+    attention_at = "self_attn.";
+    mamba_at = "mamba.";
     tiny_begin(&t, "model.layers.", 7);
+    tiny_add(&t, -1, "model.embed_tokens.weight", "token_embd.weight", V, D, 0);
+}
+
+static void test_damaged_experts_are_named(void) {
+    begin_usual();
     oss_blocks = true;
     make_oss();
     tiny_tensor *scales = find("model.layers.2.mlp.experts.gate_up_proj_scales");
@@ -764,6 +949,21 @@ static void test_damaged_experts_are_named(void) {
     tiny_end(&t);
 }
 
+static void test_an_unknown_layer_is_named(void) {
+    rz_error e = {0};
+    rz_model *m = NULL;
+    begin_usual();
+    const char *folder =
+        tiny_folder(&t, "nemotron-odd", NEMOTRON "\"hybrid_override_pattern\":\"M-*E-\"}");
+    REQUIRE(folder != NULL);
+    CHECK(rz_model_open(&m, folder, NULL, &e) == RZ_EUNSUPPORTED);
+    CHECK_MSG(strstr(e.text,
+                     "layer 3 is \"E\", this version knows mamba (M), attention (*) and "
+                     "mlp (-)") != NULL,
+              "%s", e.text);
+    tiny_end(&t);
+}
+
 static status odd_head(gguf_writer *g, err *e) {
     static const int32_t heads[L] = {0, G, 0, -1, G};
     TRY(put_common(g, "lfm2", e));
@@ -774,7 +974,7 @@ static void test_lists_of_heads_are_checked(void) {
     buf file = BUF_INIT;
     rz_error e = {0};
     rz_model *m = NULL;
-    tiny_begin(&t, "model.layers.", 7);
+    begin_usual();
     make_lfm2();
     REQUIRE(tiny_gguf(&t, odd_head, &file, &e) == RZ_OK);
     CHECK(rz_model_open_memory(&m, file.p, file.len, NULL, &e) == RZ_EFORMAT);
@@ -789,6 +989,9 @@ void suite_hybrids(void) {
     RUN(test_lfm2);
     RUN(test_jamba);
     RUN(test_granite_hybrid);
+    RUN(test_bamba);
+    RUN(test_nemotron_h);
+    RUN(test_an_unknown_layer_is_named);
     RUN(test_damaged_experts_are_named);
     RUN(test_lists_of_heads_are_checked);
 }

@@ -128,6 +128,18 @@ static status put_hf(safetensors_writer *g, const tiny_tensor *x, err *e) {
     return RZ_OK;
 }
 
+status tiny_put_numbers(gguf_writer *g, const char *arch, const tiny_number *n, err *e) {
+    char key[96];
+    for (; n->key; n++) {
+        const bool real = n->value != floor(n->value) || strstr(n->key, "scale") ||
+                          strstr(n->key, "base") || strstr(n->key, "factor");
+        snprintf(key, sizeof key, "%s.%s", arch, n->key);
+        if (real) TRY(gguf_put_f32(g, key, (float)n->value, e));
+        else TRY(gguf_put_u32(g, key, (uint32_t)n->value, e));
+    }
+    return RZ_OK;
+}
+
 const char *tiny_folder_of(tiny_put_fn *put, const void *of, const char *name, const char *config) {
     static char folder[512];
     char path[600];

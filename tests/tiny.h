@@ -48,6 +48,12 @@ const float *tiny_get(const tiny *t, int layer, const char *name);
 /* The model as a GGUF file in memory; `head` writes the metadata. */
 typedef status tiny_head_fn(gguf_writer *g, err *e);
 status tiny_gguf(const tiny *t, tiny_head_fn *head, buf *out, err *e);
+typedef struct tiny_number {
+    const char *key; /* behind the architecture's name and a dot */
+    double value; /* whole ones are stored as u32 unless the key tells of a scale, base, factor */
+} tiny_number;
+/* Metadata; the last has no key. */
+status tiny_put_numbers(gguf_writer *g, const char *arch, const tiny_number *n, err *e);
 /* model.safetensors and config.json in a new folder; its path (until the next call) or NULL. */
 const char *tiny_folder(const tiny *t, const char *name, const char *config);
 

@@ -79,6 +79,25 @@ status arch_read_scaled(model *m, str name, err *e) {
     return RZ_OK;
 }
 
+status arch_read_mamba2(model *m, str name, err *e) {
+    ssm_config *c = &m->c.ssm;
+    TRY(config_read_ssm_part(&m->c, m->file, name, e));
+    if (c->heads == 0) c->heads = c->rank;
+    if (c->heads == 0)
+        return err_set(e, RZ_EFORMAT, "%s: ssm.time_step_rank, the number of heads, is 0",
+                       m->file->path);
+    return config_check_ssm(&m->c, c, m->file, e);
+}
+
+void arch_mamba2_layer(const model *m, layer *l) {
+    const ssm_config *c = &m->c.ssm;
+    l->mix = MIX_MAMBA2;
+    l->attend = (attend_config){0};
+    l->ssm = *c;
+    l->ssm_norm.eps = m->c.norm_eps;
+    l->state_width = (c->inner + 2 * c->groups * c->state) * (c->conv - 1) + c->inner * c->state;
+}
+
 bool arch_has_key_heads(const model *m, uint32_t index) {
     uint32_t heads = 0;
     return config_layer_u32(m->file, str_of(m->arch->name), "attention.head_count_kv", index,

@@ -159,6 +159,12 @@ status arch_read_rope(model *m, str name, bool halves, err *e);
  * and what logits are divided by. */
 status arch_read_scaled(model *m, str name, err *e);
 
+/* The sizes of Mamba 2 layers beside others; GGUF calls the number of heads time_step_rank. Needs
+ * those of the transformer. */
+status arch_read_mamba2(model *m, str name, err *e);
+/* Make l, whatever it was, such a layer; its feed-forward stays. */
+void arch_mamba2_layer(const model *m, layer *l);
+
 /* GGUF gives layers without attention no key heads: has this one any? */
 bool arch_has_key_heads(const model *m, uint32_t index);
 

@@ -3,16 +3,6 @@
  * a plain feed-forward, which checkpoint folders keep under the shared expert's name. */
 #include "model/arch_rows.h"
 
-static status read_ssm(model *m, str name, err *e) {
-    ssm_config *c = &m->c.ssm;
-    TRY(config_read_ssm_part(&m->c, m->file, name, e));
-    if (c->heads == 0) c->heads = c->rank; /* GGUF's word for it */
-    if (c->heads == 0)
-        return err_set(e, RZ_EFORMAT, "%s: ssm.time_step_rank, the number of heads, is 0",
-                       m->file->path);
-    return config_check_ssm(&m->c, c, m->file, e);
-}
-
 /* Attention rotates only where the file says so. */
 static status read_positions(model *m, str name, err *e) {
     bool rotates = false;
@@ -28,7 +18,7 @@ static status configure(model *m, str name, err *e) {
     m->c.norm_eps = 1e-6f;
     TRY(config_u32(m->file, name, NULL, "shared_intermediate_size", &m->c.F_shared, e));
     TRY(arch_read_scaled(m, name, e));
-    TRY(read_ssm(m, name, e));
+    TRY(arch_read_mamba2(m, name, e));
     TRY(config_u32(m->file, name, "expert_count", "num_local_experts", &n_expert, e));
     m->c.route.renormalise = true;
     if (n_expert) TRY(config_read_experts(&m->c, m->file, name, e));
@@ -41,27 +31,16 @@ static bool attends(const model *m, const layer *l) {
 }
 
 static status read_layer(model *m, layer *l, err *e) {
-    const ssm_config *c = &m->c.ssm;
     (void)e;
     arch_plain_layer(m, l);
     if (m->c.route.n_expert) l->ffn = FFN_MOE;
     else if (m->file->config && m->c.F_shared) l->F = m->c.F_shared;
     if (!m->rope[0].inv_freq) l->rope = MODEL_MAX_ROPES;
     if (attends(m, l)) return RZ_OK;
-    l->mix = MIX_MAMBA2;
-    l->attend = (attend_config){0};
-    l->ssm = *c;
-    l->ssm_norm.eps = m->c.norm_eps;
-    l->state_width = (c->inner + 2 * c->groups * c->state) * (c->conv - 1) + c->inner * c->state;
+    arch_mamba2_layer(m, l);
     return RZ_OK;
 }
 
-#define MAMBA(gguf, hf, kind, at, out, in, part, twist)                                     \
-    SLOT_ROW(gguf, "mamba." hf, kind, L_AT(at), out, in, false, PART_##part, TWIST_##twist, \
-             FFN_NONE, MIX_MAMBA2)
-#define MAMBA_BIAS(hf, at, out, part)                                                       \
-    SLOT_ROW(NULL, "mamba." hf, VECTOR, L_AT(at), out, NONE, true, PART_##part, TWIST_NONE, \
-             FFN_NONE, MIX_MAMBA2)
 /* Of layers with that feed-forward, a part of a tensor in folders. */
 #define SHARE(which, gguf, hf, kind, at, out, in, part)                                          \
     SLOT_ROW(gguf, NULL, kind, L_AT(at), out, in, false, PART_ALL, TWIST_NONE, FFN_##which,      \
@@ -71,22 +50,8 @@ static status read_layer(model *m, layer *l, err *e) {
 
 static const tensor_slot layer_slot[] = {
     RMS_NORM_ROWS,
-    MIXED_QKVO_ROWS("self_attn.o_proj."),
-    MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_z, SI, D, SSM_Z, NONE),
-    MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_x, SC, D, SSM_X, NONE),
-    MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_dt, SH, D, SSM_DT, NONE),
-    MAMBA_BIAS("in_proj.bias", ssm_in_z_bias, SI, SSM_Z),
-    MAMBA_BIAS("in_proj.bias", ssm_in_x_bias, SC, SSM_X),
-    MAMBA_BIAS("in_proj.bias", ssm_dt_in_bias, SH, SSM_DT),
-    MAMBA("ssm_conv1d.weight", "conv1d.weight", FLAT, ssm_conv, SC, SK, ALL, NONE),
-    SLOT_ROW("ssm_conv1d.bias", "mamba.conv1d.bias", FLAT, L_AT(ssm_conv_bias), SC, NONE, true,
-             PART_ALL, TWIST_NONE, FFN_NONE, MIX_MAMBA2),
-    MAMBA("ssm_dt.bias", "dt_bias", FLAT, ssm_dt_bias, SH, NONE, ALL, NONE),
-    MAMBA("ssm_a", "A_log", FLAT, ssm_A, SH, NONE, ALL, NEG_EXP),
-    MAMBA("ssm_d", "D", FLAT, ssm_skip, SH, NONE, ALL, NONE),
-    MAMBA("ssm_norm.weight", "norm.weight", FLAT, ssm_norm.gain, SI, NONE, ALL, NONE),
-    MAMBA("ssm_out.weight", "out_proj.weight", WEIGHT, ssm_out, D, SI, ALL, NONE),
-    MAMBA_BIAS("out_proj.bias", ssm_out_bias, D, ALL),
+    MIXED_QKVO_ROWS("self_attn.", "o_proj."),
+    MAMBA2_ROWS("mamba."),
     SHARE(DENSE, "ffn_gate.weight", "shared_mlp.input_linear.weight", WEIGHT, gate, F, D, FIRST),
     SHARE(DENSE, "ffn_up.weight", "shared_mlp.input_linear.weight", WEIGHT, up, F, D, SECOND),
     SHARE(DENSE, "ffn_down.weight", "shared_mlp.output_linear.weight", WEIGHT, down, D, F, ALL),

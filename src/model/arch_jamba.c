@@ -84,7 +84,7 @@ static const tensor_slot model_slot[] = {
 static const tensor_slot layer_slot[] = {
     NEED("attn_norm.weight", "input_layernorm.weight", NORM, L_AT(norm_in), D, NONE),
     NEED("ffn_norm.weight", "pre_ff_layernorm.weight", NORM, L_AT(norm_ffn), D, NONE),
-    MIXED_QKVO_ROWS("self_attn.o_proj."),
+    MIXED_QKVO_ROWS("self_attn.", "o_proj."),
     MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_x, SI, D, FIRST, NONE),
     MAMBA("ssm_in.weight", "in_proj.weight", WEIGHT, ssm_in_z, SI, D, SECOND, NONE),
     MAMBA("ssm_conv1d.weight", "conv1d.weight", FLAT, ssm_conv, SI, SK, ALL, NONE),

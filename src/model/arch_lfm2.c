@@ -1,5 +1,6 @@
 /* arch_lfm2.c - LFM2: gated short convolutions, and among them layers of attention with norms on q
- * and k; a SwiGLU feed-forward in every layer.
+ * and k; a SwiGLU feed-forward in every layer. LFM2 with experts has some from a certain layer on,
+ * chosen by sigmoids with a bias that does not weigh them.
  *
  * A GGUF file says which layers convolve by giving them no key heads. The width of the feed-forward
  * comes from its tensors: folders tell it before it is rounded. */
@@ -21,6 +22,20 @@ static status configure(model *m, str name, err *e) {
     return arch_read_rope(m, name, true, e);
 }
 
+static status configure_moe(model *m, str name, err *e) {
+    uint32_t gating = 2;
+    m->c.route.renormalise = m->c.route.sigmoid = true;
+    TRY(configure(m, name, e));
+    TRY(config_read_experts(&m->c, m->file, name, e));
+    TRY(config_u32(m->file, name, "leading_dense_block_count", "num_dense_layers", &m->c.n_dense,
+                   e));
+    TRY(config_u32(m->file, name, "expert_gating_func", NULL, &gating, e));
+    if (gating != 2)
+        return err_set(e, RZ_EUNSUPPORTED, "%s: expert_gating_func is %u, expected 2 (sigmoid)",
+                       m->file->path, gating);
+    return RZ_OK;
+}
+
 static bool attends(const model *m, const layer *l) {
     const str type = arch_layer_type(m->file, l->index);
     if (type.p) return str_is(type, "full_attention");
@@ -33,6 +48,7 @@ static status read_layer(model *m, layer *l, err *e) {
     arch_plain_layer(m, l);
     const uint64_t F = arch_layer_rows(m, l->index, "ffn_up.weight", "feed_forward.w3.weight");
     if (F > 0 && F <= UINT32_MAX) l->F = (uint32_t)F;
+    if (m->c.route.n_expert && l->index >= m->c.n_dense) l->ffn = FFN_MOE;
     if (attends(m, l)) return RZ_OK;
     l->mix = MIX_SHORTCONV;
     l->attend = (attend_config){0};
@@ -57,7 +73,7 @@ static const tensor_slot model_slot[] = {
 
 static const tensor_slot layer_slot[] = {
     NEED("attn_norm.weight", "operator_norm.weight", NORM, L_AT(norm_in), D, NONE),
-    MIXED_QKVO_ROWS("self_attn.out_proj."),
+    MIXED_QKVO_ROWS("self_attn.", "out_proj."),
     ATTN_ROW("attn_q_norm.weight", "self_attn.q_layernorm.weight", NORM, L_AT(q_norm), K, NONE),
     ATTN_ROW("attn_k_norm.weight", "self_attn.k_layernorm.weight", NORM, L_AT(k_norm), K, NONE),
     CONV("shortconv.in_proj.weight", "conv.in_proj.weight", WEIGHT, ssm_in_z, SI, D, THIRD_1),
@@ -71,13 +87,22 @@ static const tensor_slot layer_slot[] = {
     CONV_BIAS("conv.conv.bias", ssm_conv_bias, SI, ALL),
     CONV_BIAS("conv.out_proj.bias", ssm_out_bias, D, ALL),
     NEED("ffn_norm.weight", "ffn_norm.weight", NORM, L_AT(norm_ffn), D, NONE),
-    NEED("ffn_gate.weight", "feed_forward.w1.weight", WEIGHT, L_AT(gate), F, D),
-    NEED("ffn_up.weight", "feed_forward.w3.weight", WEIGHT, L_AT(up), F, D),
-    NEED("ffn_down.weight", "feed_forward.w2.weight", WEIGHT, L_AT(down), D, F),
+    FFN(DENSE, "ffn_gate.weight", "feed_forward.w1.weight", WEIGHT, L_AT(gate), F, D),
+    FFN(DENSE, "ffn_up.weight", "feed_forward.w3.weight", WEIGHT, L_AT(up), F, D),
+    FFN(DENSE, "ffn_down.weight", "feed_forward.w2.weight", WEIGHT, L_AT(down), D, F),
+    FFN(MOE, "ffn_gate_inp.weight", "feed_forward.gate.weight", WEIGHT, L_AT(router), E, D),
+    FFN_MAYBE(MOE, "exp_probs_b.bias", "feed_forward.expert_bias", VECTOR, L_AT(router_bias), E,
+              NONE),
+    FFN(MOE, "ffn_gate_exps.weight", "feed_forward.experts.*.w1.weight", EXPERTS,
+        L_AT(experts_gate), FE, D),
+    FFN(MOE, "ffn_up_exps.weight", "feed_forward.experts.*.w3.weight", EXPERTS, L_AT(experts_up),
+        FE, D),
+    FFN(MOE, "ffn_down_exps.weight", "feed_forward.experts.*.w2.weight", EXPERTS,
+        L_AT(experts_down), D, FE),
     SLOT_END,
 };
 
-extern const arch arch_lfm2;
+extern const arch arch_lfm2, arch_lfm2moe;
 const arch arch_lfm2 = {.name = "lfm2",
                         .hf_types = "lfm2",
                         .hf_layer = "model.layers.",
@@ -85,3 +110,10 @@ const arch arch_lfm2 = {.name = "lfm2",
                         .read_layer = read_layer,
                         .model_slot = model_slot,
                         .layer_slot = layer_slot};
+const arch arch_lfm2moe = {.name = "lfm2moe",
+                           .hf_types = "lfm2_moe",
+                           .hf_layer = "model.layers.",
+                           .configure = configure_moe,
+                           .read_layer = read_layer,
+                           .model_slot = model_slot,
+                           .layer_slot = layer_slot};

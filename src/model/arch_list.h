@@ -27,6 +27,9 @@
     X(lfm2)          \
     X(jamba)         \
     X(granitehybrid) \
+    X(bamba)         \
+    X(nemotronh)     \
+    X(lfm2moe)       \
     X(bert)          \
     X(nomicbert)     \
     X(mixtral) X(qwen2moe) X(qwen3moe) X(mamba) X(mamba2) X(phi3) X(deepseek2)

@@ -44,12 +44,13 @@ extern const tensor_slot arch_model_center[];   /* LayerNorm with bias */
         NEED("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D), \
         NEED("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D), \
         NEED("attn_output.weight", "self_attn.o_proj.weight", WEIGHT, L_AT(o), D, HK)
-/* The same where only some layers attend. */
-#define MIXED_QKVO_ROWS(hf_o)                                                         \
-    ATTN_ROW("attn_q.weight", "self_attn.q_proj.weight", WEIGHT, L_AT(q), HK, D),     \
-        ATTN_ROW("attn_k.weight", "self_attn.k_proj.weight", WEIGHT, L_AT(k), GK, D), \
-        ATTN_ROW("attn_v.weight", "self_attn.v_proj.weight", WEIGHT, L_AT(v), GK, D), \
-        ATTN_ROW("attn_output.weight", hf_o "weight", WEIGHT, L_AT(o), D, HK)
+/* The same where only some layers attend; hf stands in front of the names in folders, hf_o is what
+ * the last projection is called. */
+#define MIXED_QKVO_ROWS(hf, hf_o)                                              \
+    ATTN_ROW("attn_q.weight", hf "q_proj.weight", WEIGHT, L_AT(q), HK, D),     \
+        ATTN_ROW("attn_k.weight", hf "k_proj.weight", WEIGHT, L_AT(k), GK, D), \
+        ATTN_ROW("attn_v.weight", hf "v_proj.weight", WEIGHT, L_AT(v), GK, D), \
+        ATTN_ROW("attn_output.weight", hf hf_o "weight", WEIGHT, L_AT(o), D, HK)
 #define ATTN_ROW(gguf, hf, kind, at, out, in) \
     SLOT_ROW(gguf, hf, kind, at, out, in, false, PART_ALL, TWIST_NONE, FFN_NONE, MIX_ATTN)
 /* row: NEED or MAYBE. */
@@ -67,6 +68,29 @@ extern const tensor_slot arch_model_center[];   /* LayerNorm with bias */
     ROWS("attn_qkv.bias", hf "bias", VECTOR, L_AT(q_bias), HK, NONE, Q, twist),     \
         ROWS("attn_qkv.bias", hf "bias", VECTOR, L_AT(k_bias), GK, NONE, K, twist), \
         ROWS("attn_qkv.bias", hf "bias", VECTOR, L_AT(v_bias), GK, NONE, V, twist)
+
+/* Mamba 2 where only some layers are. hf: what stands in front of the names in folders. */
+#define MAMBA2_ROW(gguf, hf, kind, at, out, in, part, twist)                                 \
+    SLOT_ROW(gguf, hf, kind, L_AT(at), out, in, false, PART_##part, TWIST_##twist, FFN_NONE, \
+             MIX_MAMBA2)
+#define MAMBA2_BIAS_ROW(gguf, hf, kind, at, out, part)                                     \
+    SLOT_ROW(gguf, hf, kind, L_AT(at), out, NONE, true, PART_##part, TWIST_NONE, FFN_NONE, \
+             MIX_MAMBA2)
+#define MAMBA2_ROWS(hf)                                                                            \
+    MAMBA2_ROW("ssm_in.weight", hf "in_proj.weight", WEIGHT, ssm_in_z, SI, D, SSM_Z, NONE),        \
+        MAMBA2_ROW("ssm_in.weight", hf "in_proj.weight", WEIGHT, ssm_in_x, SC, D, SSM_X, NONE),    \
+        MAMBA2_ROW("ssm_in.weight", hf "in_proj.weight", WEIGHT, ssm_dt, SH, D, SSM_DT, NONE),     \
+        MAMBA2_BIAS_ROW(NULL, hf "in_proj.bias", VECTOR, ssm_in_z_bias, SI, SSM_Z),                \
+        MAMBA2_BIAS_ROW(NULL, hf "in_proj.bias", VECTOR, ssm_in_x_bias, SC, SSM_X),                \
+        MAMBA2_BIAS_ROW(NULL, hf "in_proj.bias", VECTOR, ssm_dt_in_bias, SH, SSM_DT),              \
+        MAMBA2_ROW("ssm_conv1d.weight", hf "conv1d.weight", FLAT, ssm_conv, SC, SK, ALL, NONE),    \
+        MAMBA2_BIAS_ROW("ssm_conv1d.bias", hf "conv1d.bias", FLAT, ssm_conv_bias, SC, ALL),        \
+        MAMBA2_ROW("ssm_dt.bias", hf "dt_bias", FLAT, ssm_dt_bias, SH, NONE, ALL, NONE),           \
+        MAMBA2_ROW("ssm_a", hf "A_log", FLAT, ssm_A, SH, NONE, ALL, NEG_EXP),                      \
+        MAMBA2_ROW("ssm_d", hf "D", FLAT, ssm_skip, SH, NONE, ALL, NONE),                          \
+        MAMBA2_ROW("ssm_norm.weight", hf "norm.weight", FLAT, ssm_norm.gain, SI, NONE, ALL, NONE), \
+        MAMBA2_ROW("ssm_out.weight", hf "out_proj.weight", WEIGHT, ssm_out, D, SI, ALL, NONE),     \
+        MAMBA2_BIAS_ROW(NULL, hf "out_proj.bias", VECTOR, ssm_out_bias, D, ALL)
 
 /* Feed-forwards: a gated one; one of two matrices with biases; gated experts. hf: what stands in
  * front of the names in checkpoint folders, hf_router the router's. */

@@ -545,11 +545,11 @@ status config_read_ssm(model_config *c, const tensor_file *f, str arch, err *e) 
 
 #define AT(member) offsetof(ssm_config, member)
 static const config_key ssm_part_keys[] = {
-    {"ssm.conv_kernel", "mamba_d_conv", KEY_U32, false, AT(conv)},
+    {"ssm.conv_kernel", "mamba_d_conv|conv_kernel", KEY_U32, false, AT(conv)},
     {"ssm.inner_size", NULL, KEY_U32, false, AT(inner)},
-    {"ssm.state_size", "mamba_d_state", KEY_U32, true, AT(state)},
-    {"ssm.group_count", "mamba_n_groups", KEY_U32, false, AT(groups)},
-    {NULL, "mamba_n_heads", KEY_U32, false, AT(heads)},
+    {"ssm.state_size", "mamba_d_state|ssm_state_size", KEY_U32, true, AT(state)},
+    {"ssm.group_count", "mamba_n_groups|n_groups", KEY_U32, false, AT(groups)},
+    {NULL, "mamba_n_heads|mamba_num_heads", KEY_U32, false, AT(heads)},
     {NULL, NULL, KEY_U32, false, 0},
 };
 #undef AT

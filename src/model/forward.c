@@ -77,9 +77,11 @@ status forward(ops *o, const model *m, step *s, err *e) {
             const norm_weight *norm = l->norm_ffn.gain ? &l->norm_ffn : &l->norm_in;
             ops_norm(o, s->u, s->x, norm, T, D);
         }
-        ops_norm(o, s->t, s->x, &l->norm_in, T, D);
-        mix[l->mix](o, m, l, s, s->t, s->t);
-        add_branch(o, m, s, s->t, &l->norm_mix_out, &l->norm_mix_sum);
+        if (l->mix != MIX_NONE) {
+            ops_norm(o, s->t, s->x, &l->norm_in, T, D);
+            mix[l->mix](o, m, l, s, s->t, s->t);
+            add_branch(o, m, s, s->t, &l->norm_mix_out, &l->norm_mix_sum);
+        }
         if (l->ffn == FFN_NONE) continue;
         if (!l->parallel) ops_norm(o, s->u, s->x, &l->norm_ffn, T, D);
         ffn[l->ffn](o, m, l, s, s->u, s->u);
