@@ -13,6 +13,7 @@
  *   9. Quantizing  a model file in fewer bits
  *  10. Measuring   the limits of the machine, where time goes
  *  11. Training    token files
+ *  12. Predicting  classic models (.apr): numbers in, classes or numbers out
  *
  * Rules that hold for every function here:
  *   - A function that can fail returns rz_status: RZ_OK (0) or a negative code.
@@ -722,6 +723,118 @@ typedef struct rz_prepare_report {
 RZ_API rz_status rz_prepare(const rz_tokenizer *t, const char *const *in, size_t n_in,
                             const char *out, const rz_prepare_options *opt,
                             rz_prepare_report *report, rz_error *err);
+
+/* ---- 12. Predicting --------------------------------------------------- */
+
+/* A classic model: regression, trees, clusters, neighbours, small networks. [threads] */
+typedef struct rz_predictor rz_predictor;
+
+typedef struct rz_predictor_info {
+    const char *path;   /* "<memory>", or "<fitted>" of one that no file holds yet          */
+    const char *format; /* ".apr v1"                                                        */
+    const char *kind;   /* "LogisticRegression"                                             */
+    uint32_t type;      /* its number in the file                                           */
+    uint32_t meta_keys;
+    uint64_t inputs;  /* features in a row; 0: it takes texts                               */
+    uint64_t outputs; /* numbers in an answer; 1 when that is a class                       */
+    uint64_t classes; /* 0: answers are no classes                                          */
+    int proba;        /* 1: rz_predict_proba works                                          */
+    uint64_t params;  /* learned numbers                                                    */
+    uint64_t file_bytes;
+} rz_predictor_info;
+
+/* Does this file begin as an .apr file of a classic model? 0 also when it cannot be read. */
+RZ_API int rz_predictor_is(const char *path);
+/* RZ_EFORMAT: damaged (every file ends with a checksum); RZ_EUNSUPPORTED: a kind of model, or a
+ * feature of the format, that is not known here, by name. */
+RZ_API rz_status rz_predictor_open(rz_predictor **out, const char *path, rz_error *err);
+/* The bytes of a file; nothing of `data` is kept. */
+RZ_API rz_status rz_predictor_open_memory(rz_predictor **out, const void *data, size_t len,
+                                          rz_error *err);
+RZ_API void rz_predictor_close(rz_predictor *p);
+RZ_API void rz_predictor_describe(const rz_predictor *p, rz_predictor_info *out);
+/* Metadata as rz_model_meta_at gives it: strings as they are, everything else as JSON. */
+RZ_API long rz_predictor_meta_at(const rz_predictor *p, size_t i, const char **key,
+                                 const char **type, char *out, size_t cap);
+/* The name of a class, or NULL when the file names none. */
+RZ_API const char *rz_predictor_label(const rz_predictor *p, size_t klass);
+/* Write the file anew, byte by byte as it was. It appears whole or not at all. */
+RZ_API rz_status rz_predictor_save(const rz_predictor *p, const char *path, rz_error *err);
+
+/* Answers for `rows` rows of `cols` features, one row after the other in x[rows * cols], into the
+ * caller's y[rows * width]; `cols` must be info.inputs and `width` info.outputs. A class is its
+ * number from 0. The answer for a row is the same, bit by bit, whatever rows come with it. Nothing
+ * is allocated but for very wide networks, nothing is kept. RZ_EINVAL: sizes that do not fit. */
+RZ_API rz_status rz_predict(const rz_predictor *p, const float *x, size_t rows, size_t cols,
+                            float *y, size_t width, rz_error *err);
+/* The probability of each class: `width` is info.classes. RZ_EUNSUPPORTED: there are none. */
+RZ_API rz_status rz_predict_proba(const rz_predictor *p, const float *x, size_t rows, size_t cols,
+                                  float *y, size_t width, rz_error *err);
+/* The vector of a text (UTF-8), of models that count words: y[width], `width` is info.outputs. */
+RZ_API rz_status rz_predict_text(const rz_predictor *p, const char *text, size_t len, float *y,
+                                 size_t width, rz_error *err);
+
+/* Rows of numbers with their answers, from a file. Read-only. [threads] */
+typedef struct rz_table rz_table;
+
+typedef struct rz_table_options {
+    size_t size;
+    const char *target; /* CSV: the column of answers, by name, by number from 1, or "last"     */
+    const char *labels; /* IDX: the file of answers                                             */
+    const char *keep;   /* "0,1": rows with these answers alone                                 */
+} rz_table_options;
+#define RZ_TABLE_INIT \
+    { sizeof(rz_table_options), NULL, NULL, NULL }
+
+/* All pointers are borrowed; what is not there is NULL. */
+typedef struct rz_table_info {
+    size_t rows, cols;
+    const float *x;           /* [rows][cols]                                               */
+    const char *const *names; /* [cols] of the header                                       */
+    const uint32_t *klass;    /* [rows] answers as classes                                  */
+    const float *value;       /* [rows] answers as numbers, when all are                    */
+    const char *const *label; /* [classes] classes in words: by number, else by bytes       */
+    size_t classes;
+    const char *target; /* name of the column of answers, or ""                             */
+} rz_table_info;
+
+/* A CSV file (a first line that is not all numbers names the columns), or an IDX file as MNIST has
+ * (bytes become 0 .. 1). `opt` may be NULL. Errors name line and column. */
+RZ_API rz_status rz_table_open(rz_table **out, const char *path, const rz_table_options *opt,
+                               rz_error *err);
+/* The same of bytes, which may go away; `name` is for error texts. */
+RZ_API rz_status rz_table_parse(rz_table **out, const char *name, const void *bytes, size_t len,
+                                const rz_table_options *opt, rz_error *err);
+RZ_API void rz_table_info_get(const rz_table *t, rz_table_info *out);
+/* `share` (0 to below 1) of the rows at random into *test, the others into *train; of each class
+ * alike when every class has two rows. The same seed gives the same parts. */
+RZ_API rz_status rz_table_split(const rz_table *t, double share, uint64_t seed, rz_table **train,
+                                rz_table **test, rz_error *err);
+RZ_API void rz_table_free(rz_table *t);
+
+typedef struct rz_fit_options {
+    size_t size;
+    int regress;              /* 1 = answers are values to come near to, not classes            */
+    uint64_t seed;            /* the same table, options and seed: the same bytes               */
+    size_t epochs, batch;     /* nets: times through the rows, rows in a step; 0 = by the table */
+    double rate, l2;          /* learning rate, weight decay; below 0 = as the kind likes it    */
+    size_t depth, trees;      /* trees: 0 = 16 deep (boosting 3), 100 of them                   */
+    size_t clusters;          /* k-means: 0 = as many as the table has classes, else 8          */
+    const char *hidden;       /* mlp: widths of hidden layers; NULL = "64"                      */
+    uint64_t created;         /* seconds since 1970, kept as metadata; 0 = not told             */
+    rz_progress_fn *progress; /* or NULL                                                        */
+    void *progress_ud;
+} rz_fit_options;
+#define RZ_FIT_INIT \
+    { sizeof(rz_fit_options), 0, 1, 0, 0, -1.0, -1.0, 0, 0, 0, NULL, 0, NULL, NULL }
+
+/* Fit a model of that kind ("logistic", "linear", "mlp", "tree", "forest", "boosting", "kmeans") to
+ * all rows of a table. `opt` may be NULL. RZ_ENOTFOUND: no such kind; RZ_EINVAL: a table or an
+ * option that does not suit it. */
+RZ_API rz_status rz_fit(rz_predictor **out, const rz_table *t, const char *kind,
+                        const rz_fit_options *opt, rz_error *err);
+/* Name of kind i, NULL past the end. */
+RZ_API const char *rz_fit_name(size_t i);
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.." || exit 1
 rank() {
     case $1 in
         base) echo 0 ;; json | unicode | quant) echo 1 ;; regex | format | kernels) echo 2 ;;
-        tokenizer | gpu) echo 3 ;; model | grammar) echo 4 ;; runtime | train) echo 5 ;;
+        tokenizer | gpu) echo 3 ;; model | grammar | classic) echo 4 ;; runtime | train) echo 5 ;;
         cache) echo 6 ;;
         api) echo 7 ;; server | lambda | cli) echo 8 ;; *) echo 99 ;;
     esac

@@ -46,6 +46,7 @@
     X(vectors)           \
     X(toolcall)          \
     X(kern)              \
+    X(apr) X(classic) X(table) X(fit) \
     X(gram) X(gram_schema) X(ops) X(latent) X(args) X(cli) X(tok_walk) X(encode)
 
 /* Suites whose code runs on the caller's thread alone: `--threaded` leaves them out, there is no
@@ -54,4 +55,4 @@
     "norm", "tok", "tok_bpe", "tok_files", "tok_hf", "tok_rzv", "tok_words", "tok_walk", "utf8", \
         "ucd", "re", "re_split", "chat", "jinja", "json", "yaml", "quant", "gguf", "gguf_bad",   \
         "safetensors", "hf_dir", "safetensors_write", "sampler", "toolcall", "gram",             \
-        "gram_schema", "kern", "args"
+        "gram_schema", "kern", "args", "apr", "classic", "table", "fit"

@@ -30,9 +30,9 @@ static const arg_group groups[] = {
 
 /* ---- This program ---- */
 
-static const char *const features[] = {"gguf",      "run",   "http-server", "continuous-batching",
-                                       "streaming", "bench", "logits",      "embedded-model",
-                                       "embeddings"};
+static const char *const features[] = {
+    "gguf",  "run",    "http-server",    "continuous-batching", "streaming",
+    "bench", "logits", "embedded-model", "embeddings",          "classic-models"};
 
 static const char *compiler(void) {
 #ifdef __clang__
@@ -289,6 +289,84 @@ static status about_model(const info_args *a, rz_model *m, buf *out, err *e) {
     return RZ_OK;
 }
 
+/* ---- A classic model ---- */
+
+static void classic_json(const rz_predictor_info *i, buf *out) {
+    buf_text(out, "{\"path\":");
+    json_write_string(out, str_of(i->path));
+    text_member(out, "format", i->format);
+    text_member(out, "kind", i->kind);
+    buf_printf(out, ",\"type\":%u,\"inputs\":%llu,\"outputs\":%llu,\"classes\":%llu", i->type,
+               (unsigned long long)i->inputs, (unsigned long long)i->outputs,
+               (unsigned long long)i->classes);
+    buf_printf(out, ",\"probabilities\":%s,\"parameters\":%llu,\"file_bytes\":%llu",
+               i->proba ? "true" : "false", (unsigned long long)i->params,
+               (unsigned long long)i->file_bytes);
+}
+
+static void classic_text(const rz_predictor_info *i, buf *out) {
+    show_plain(out, str_of(i->path), 0);
+    buf_printf(out, "\n  format        %s, ", i->format);
+    show_bytes(out, i->file_bytes);
+    buf_printf(out, "\n  kind          %s (type 0x%02x), ", i->kind, i->type);
+    show_count(out, i->params);
+    buf_text(out, " parameters\n  takes         ");
+    if (i->inputs) buf_printf(out, "%llu features", (unsigned long long)i->inputs);
+    else buf_text(out, "text");
+    if (i->classes)
+        buf_printf(out, "\n  gives         one of %llu classes%s\n", (unsigned long long)i->classes,
+                   i->proba ? ", with probabilities" : "");
+    else
+        buf_printf(out, "\n  gives         %llu number%s\n", (unsigned long long)i->outputs,
+                   i->outputs == 1 ? "" : "s");
+}
+
+/* Metadata is short here and always shown. */
+static status classic_meta(const rz_predictor *p, size_t n, bool as_json, buf *out, err *e) {
+    if (as_json) buf_text(out, ",\"metadata\":{");
+    for (size_t i = 0; i < n; i++) {
+        const char *key = "", *type = "";
+        const long need = rz_predictor_meta_at(p, i, &key, &type, NULL, 0);
+        char *text = need >= 0 ? mem_alloc((size_t)need + 1) : NULL;
+        if (!text) return err_set(e, RZ_ENOMEM, "out of memory for metadata");
+        rz_predictor_meta_at(p, i, NULL, NULL, text, (size_t)need + 1);
+        if (as_json) {
+            if (i) buf_char(out, ',');
+            json_write_string(out, str_of(key));
+            buf_char(out, ':');
+            if (strcmp(type, "string") == 0) json_write_string(out, str_of(text));
+            else buf_text(out, text);
+        } else {
+            buf_text(out, "  meta          ");
+            show_plain(out, str_of(key), 0);
+            buf_text(out, " = ");
+            show_plain(out, str_of(text), META_COLUMNS);
+            buf_char(out, '\n');
+        }
+        mem_free(text);
+    }
+    if (as_json) buf_text(out, "}}\n");
+    return RZ_OK;
+}
+
+static int about_classic(const cmd_call *c, const char *path, bool as_json) {
+    rz_predictor *p = NULL;
+    rz_predictor_info i;
+    buf out = BUF_INIT;
+    err e = {0};
+    status s = rz_predictor_open(&p, path, &e);
+    if (s >= 0) {
+        rz_predictor_describe(p, &i);
+        if (as_json) classic_json(&i, &out);
+        else classic_text(&i, &out);
+        s = classic_meta(p, i.meta_keys, as_json, &out, &e);
+    }
+    const int code = s < 0 ? cmd_failed(c, &e) : cmd_print(c, &out);
+    rz_predictor_close(p);
+    buf_free(&out);
+    return code;
+}
+
 static int info(const cmd_call *c) {
     info_args *a = c->values;
     rz_model *m = NULL;
@@ -303,6 +381,8 @@ static int info(const cmd_call *c) {
     if (model_arg_take(&a->model, c->rest, &used, &e) < 0 ||
         model_arg_no_more(c->rest, used, &e) < 0)
         return cmd_usage(c, "%s", e.text);
+    if (!a->model.demo && rz_predictor_is(a->model.path))
+        return about_classic(c, a->model.path, a->json);
     status s = model_arg_open(&a->model, NULL, &m, &e);
     if (s >= 0) s = about_model(a, m, &out, &e);
     const int code = s < 0 ? cmd_failed(c, &e) : cmd_print(c, &out);

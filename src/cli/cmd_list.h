@@ -20,6 +20,8 @@
     X("Models",   convert,    "folders to GGUF files and back, in any type")                \
     X("Models",   imatrix,    "which inputs of a model matter, for quantize")               \
     X("Train",    prepare,    "texts to a file of tokens, to train on")                    \
+    X("Classic",  predict,    "ask a classic model (.apr) about rows of numbers")          \
+    X("Classic",  fit,        "make a classic model from a table")                         \
     X("Measure",  bench,      "speed of a model on this machine")                          \
     X("Measure",  perplexity, "how well a model predicts a text")                          \
     X("Shell",    completion, "tab completion for bash, zsh and fish")
