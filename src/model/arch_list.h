@@ -32,6 +32,6 @@
     X(lfm2moe)       \
     X(bert)          \
     X(nomicbert)     \
-    X(mixtral) X(qwen2moe) X(qwen3moe) X(mamba) X(mamba2) X(phi3) X(deepseek2)
+    X(qwen2moe) X(qwen3moe) X(mamba) X(mamba2) X(phi3) X(deepseek2)
 
 #endif

@@ -226,11 +226,13 @@ static status json_text(void *ud, const char *name, const char *v, err *e) {
     return RZ_OK;
 }
 
-/* The part of "a|b" that names the plain form of a family, or the one with a window. */
+/* The part of "a|b|c" that names the plain form of a family, the one with a window, the one with
+ * experts. A family with one name has it for all. */
 static str variant(const model *m, const char *names) {
-    str rest = str_of(names);
-    const str plain = str_split(&rest, '|');
-    return m->c.window && rest.p ? str_split(&rest, '|') : plain;
+    str rest = str_of(names), name = str_split(&rest, '|');
+    const int which = m->c.route.n_expert ? 2 : m->c.window ? 1 : 0;
+    for (int i = 0; i < which && rest.p; i++) name = str_split(&rest, '|');
+    return name;
 }
 
 static void add_bool(buf *b, const char *name, bool on) {
@@ -244,6 +246,7 @@ static void add_common(const converter *c, buf *b) {
     const ssm_config *s = &m->c.ssm;
     buf_printf(b, ",\n\"vocab_size\":%u,\n\"hidden_act\":\"silu\"", m->c.V);
     add_bool(b, "tie_word_embeddings", m->tied);
+    if (m->c.route.n_expert) buf_printf(b, ",\n\"num_local_experts\":%u", m->c.route.n_expert);
     if (!s->inner) {
         add_bool(b, "attention_bias", l->q_bias != NULL);
         return;
