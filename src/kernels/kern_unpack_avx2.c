@@ -418,32 +418,26 @@ void lanes8_q2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
 
 /* ---- Codebooks ---- */
 
-/* Bits of a number, each in all bits of a byte. */
-INLINE __m256i spread_bits(uint32_t b) {
-    const __m256i byte = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
-                                          2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
-    const __m256i bit = _mm256_set1_epi64x((long long)0x8040201008040201);
-    const __m256i v = _mm256_shuffle_epi8(_mm256_set1_epi32((int)b), byte);
-    return _mm256_cmpeq_epi8(_mm256_and_si256(v, bit), bit);
-}
-
-INLINE void store32(uint8_t *w, __m256i v) { _mm256_storeu_si256((__m256i *)(void *)w, v); }
+INLINE __m256 numbers_of_rows(const uint8_t *p, size_t stride) { return halves_of_rows(p, stride); }
 
 /* Absolute values with 32 signs. */
-INLINE void put_points(uint8_t *w, __m256i v, uint32_t signs) {
-    const __m256i minus = spread_bits(signs);
-    store32(w, _mm256_sub_epi8(_mm256_xor_si256(v, minus), minus));
+INLINE void put_points(__m256i w[8], __m256i signs) {
+    UNROLL
+    for (int j = 0; j < 8; j++) {
+        const __m256i minus = four_bits(signs, j, 255);
+        w[j] = _mm256_sub_epi8(_mm256_xor_si256(w[j], minus), minus);
+    }
 }
 
 /* -1, 0, 1 times 8, minus 1 where `minus` says so, else plus 1, and 16 more. */
-INLINE void put_shifted(uint8_t *w, __m256i v, uint32_t minus) {
-    const __m256i two = _mm256_add_epi8(v, v), four = _mm256_add_epi8(two, two);
-    const __m256i less = _mm256_and_si256(spread_bits(minus), _mm256_set1_epi8(2));
-    const __m256i more = _mm256_sub_epi8(_mm256_set1_epi8(17), less);
-    store32(w, _mm256_add_epi8(_mm256_add_epi8(four, four), more));
+INLINE void put_shifted(__m256i w[8], __m256i minus) {
+    UNROLL
+    for (int j = 0; j < 8; j++) {
+        const __m256i two = _mm256_add_epi8(w[j], w[j]), four = _mm256_add_epi8(two, two);
+        const __m256i more = _mm256_sub_epi8(_mm256_set1_epi8(17), four_bits(minus, j, 2));
+        w[j] = _mm256_add_epi8(_mm256_add_epi8(four, four), more);
+    }
 }
-
-enum { FETCH_BLOCKS = 1 };
 
 #include "kernels/kern_unpack_books.inc"
 #endif

@@ -628,23 +628,28 @@ void lanes16_q2_0(lane_block *out, lane_source *s, uint32_t first, uint32_t n) {
 
 /* ---- Codebooks ---- */
 
-INLINE void store32(uint8_t *w, __m256i v) { _mm256_storeu_si256((__m256i *)(void *)w, v); }
+INLINE __m512 numbers_of_rows(const uint8_t *p, size_t stride) {
+    return low_half(halves_of_rows(p, stride));
+}
 
 /* Absolute values with 32 signs, plus 128. */
-INLINE void put_points(uint8_t *w, __m256i v, uint32_t signs) {
-    const __m256i up = _mm256_set1_epi8(-128);
-    store32(w, _mm256_mask_sub_epi8(_mm256_add_epi8(up, v), signs, up, v));
+INLINE void put_points(__m512i w[8], __m512i signs) {
+    const __m512i up = _mm512_set1_epi8(-128);
+    UNROLL
+    for (int j = 0; j < 8; j++)
+        w[j] = _mm512_mask_sub_epi8(_mm512_add_epi8(up, w[j]), four_bits(signs, j), up, w[j]);
 }
 
 /* -1, 0, 1 times 8, minus 1 where `minus` says so, else plus 1, and 128. */
-INLINE void put_shifted(uint8_t *w, __m256i v, uint32_t minus) {
-    const __m256i two = _mm256_add_epi8(v, v), four = _mm256_add_epi8(two, two);
-    __m256i more = _mm256_set1_epi8(-127);
-    more = _mm256_mask_sub_epi8(more, minus, more, _mm256_set1_epi8(2));
-    store32(w, _mm256_add_epi8(_mm256_add_epi8(four, four), more));
+INLINE void put_shifted(__m512i w[8], __m512i minus) {
+    const __m512i plus = _mm512_set1_epi8(-127), less = _mm512_set1_epi8(127);
+    UNROLL
+    for (int j = 0; j < 8; j++) {
+        const __m512i two = _mm512_add_epi8(w[j], w[j]), four = _mm512_add_epi8(two, two);
+        const __m512i more = _mm512_mask_blend_epi8(four_bits(minus, j), plus, less);
+        w[j] = _mm512_add_epi8(_mm512_add_epi8(four, four), more);
+    }
 }
-
-enum { FETCH_BLOCKS = 2 };
 
 #include "kernels/kern_unpack_books.inc"
 #endif
