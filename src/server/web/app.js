@@ -490,7 +490,8 @@ const count = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s
 
 function statsText(s) {
   const parts = [(s.exact ? "" : "about ") + count(s.made, "token")];
-  const speed = s.span > 0 ? (s.made - 1) * 1000 / s.span : 0;
+  /* An answer that came in one burst says nothing of the time between its tokens: from the question on, then. */
+  const speed = s.span >= 100 ? (s.made - 1) * 1000 / s.span : s.span > 0 ? s.made * 1000 / (s.wait + s.span) : 0;
   if (speed) parts.push(`${speed < 100 ? speed.toFixed(1) : Math.round(speed).toLocaleString("en")} tokens/s`);
   if (s.wait) parts.push(`first after ${s.wait < 1000 ? Math.round(s.wait) + " ms" : (s.wait / 1000).toFixed(1) + " s"}`);
   if (s.prompt) parts.push(`prompt ${s.prompt}` + (s.cached ? `, ${s.cached} known` : ""));
