@@ -1,8 +1,9 @@
 /* test.c - runs the suites of suite_list.h and counts.
  *
- *   test [--quick] [--threaded] [suite ...]
+ *   test [--quick] [--threaded] [--figures] [suite ...]
  *
  * --quick leaves out of the tests what takes seconds, --threaded the suites of one thread.
+ * --figures prints what tests measured, not only whether it was near enough.
  * The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed. */
 #include "test.h"
 
@@ -23,7 +24,7 @@ static const struct {
 
 static int n_passed, n_failed, n_skipped;
 static const char *const of_one_thread[] = {SUITES_OF_ONE_THREAD};
-static bool failed, skipped, quick, threaded;
+static bool failed, skipped, quick, threaded, figures;
 static const char *running;
 static char temp_dir[64];
 
@@ -45,6 +46,13 @@ void test_skip(const char *fmt, ...) {
     printf("\n");
     va_end(args);
     skipped = true;
+}
+
+void test_figure(const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    if (figures) vprintf(fmt, args), printf("\n");
+    va_end(args);
 }
 
 void test_check_str(const char *file, int line, const char *a, const char *b) {
@@ -140,8 +148,9 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         quick |= strcmp(argv[i], "--quick") == 0;
         threaded |= strcmp(argv[i], "--threaded") == 0;
+        figures |= strcmp(argv[i], "--figures") == 0;
         if (strcmp(argv[i], "--help") == 0) {
-            printf("usage: test [--quick] [--threaded] [suite ...]; suites:");
+            printf("usage: test [--quick] [--threaded] [--figures] [suite ...]; suites:");
             for (size_t k = 0; k < sizeof suites / sizeof *suites; k++)
                 printf(" %s", suites[k].name);
             printf("\n");

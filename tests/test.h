@@ -22,6 +22,9 @@ void test_fail(const char *file, int line, const char *fmt, ...)
 /* The running test cannot say anything here; counted, and printed with its reason. */
 void test_skip(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* A line for --figures: what was measured. */
+void test_figure(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
 #define RUN(fn) test_run(#fn, fn)
 #define CHECK(cond)                                              \
     do {                                                         \

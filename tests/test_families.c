@@ -456,32 +456,11 @@ static const char *write_folder(const weights *w, const char *name) {
 
 /* ---- Comparing ---- */
 
-static void score(rz_model *m, const rz_token *ids, size_t chunk, float *logits) {
-    rz_session *s;
-    REQUIRE(rz_session_new(&s, m, 0, RZ_KV_F32, NULL) == RZ_OK);
-    for (size_t at = 0; at < T; at += chunk)
-        CHECK(rz_session_score(s, ids + at, T - at < chunk ? T - at : chunk, logits + at * V,
-                               NULL) == RZ_OK);
-    rz_session_free(s);
-}
-
 static void check_model(const family *f, const char *kind, rz_model *m, const rz_token *ids,
                         double want[T][V]) {
-    static float logits[T * V], cut[T * V];
-    static const size_t chunks[] = {1, 3, 16};
-    double worst = 0, largest = 0;
-    score(m, ids, T, logits);
-    for (size_t i = 0; i < T * V; i++) {
-        worst = fmax(worst, fabs((double)logits[i] - want[i / V][i % V]));
-        largest = fmax(largest, fabs(want[i / V][i % V]));
-    }
-    CHECK_MSG(worst < 2e-5 * fmax(1, largest), "%s as %s: off by %.2g of %.2g", f->gguf, kind,
-              worst, largest);
-    for (size_t k = 0; k < 3; k++) {
-        score(m, ids, chunks[k], cut);
-        CHECK_MSG(memcmp(cut, logits, sizeof cut) == 0, "%s as %s: chunks of %zu", f->gguf, kind,
-                  chunks[k]);
-    }
+    char what[64];
+    snprintf(what, sizeof what, "%s as %s", f->gguf, kind);
+    tiny_check_logits(what, m, ids, T, want[0], 2e-5);
 }
 
 static void check_family(const family *f) {

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "api/api.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "format/gguf.h"
 #include "golden.h"
 #include "model/arch.h"
@@ -159,8 +161,9 @@ static float *score(rz_model *m, const golden_row *row, const golden_case *c, si
     return logits;
 }
 
-static void compare_logits(const golden_row *row, size_t i, const float *got, const float *want,
-                           size_t n) {
+/* The error, in whichever way the row limits it. */
+static double compare_logits(const golden_row *row, size_t i, const float *got, const float *want,
+                             size_t n) {
     double worst = 0, square = 0, norm = 0;
     for (size_t j = 0; j < n; j++) {
         const double d = (double)got[j] - (double)want[j];
@@ -174,6 +177,7 @@ static void compare_logits(const golden_row *row, size_t i, const float *got, co
     else
         CHECK_MSG(worst <= row->tolerance, "%s prompt %zu: off by %.2g, allowed %.2g", row->name, i,
                   worst, row->tolerance);
+    return row->nmse > 0 ? square / norm : worst;
 }
 
 static void check_greedy(rz_model *m, const golden_row *row, size_t i, const golden_case *c) {
@@ -200,11 +204,15 @@ static void check_parts(const golden_row *row, bool greedy) {
         test_skip("golden/models/%s is not there", row->name);
         return;
     }
+    double worst = 0;
+    size_t positions = 0;
     for (size_t i = 0; i < g.n_case; i++) {
         const golden_case *c = &g.c[i];
         float *whole = score(m, row, c, g.n_vocab, c->n_prompt);
         if (!whole) break;
-        compare_logits(row, i, whole + c->first_pos * g.n_vocab, c->logits, c->n_pos * g.n_vocab);
+        const float *judged = whole + c->first_pos * g.n_vocab;
+        worst = fmax(worst, compare_logits(row, i, judged, c->logits, c->n_pos * g.n_vocab));
+        positions += c->n_pos;
         static const size_t chunks[] = {1, 3, 16};
         for (size_t k = 0; k < 3; k++) {
             float *cut = score(m, row, c, g.n_vocab, chunks[k]);
@@ -217,6 +225,9 @@ static void check_parts(const golden_row *row, bool greedy) {
         free(whole);
         if (greedy) check_greedy(m, row, i, c);
     }
+    test_figure("%-29s %zu prompts, %4zu positions, worst %s %.2g of %.2g", row->name, g.n_case,
+                positions, row->nmse > 0 ? "nmse" : "error", worst,
+                row->nmse > 0 ? row->nmse : row->tolerance);
     rz_model_close(m);
     golden_close(&g);
 }
@@ -636,6 +647,38 @@ static void test_assumptions_are_told_and_can_be_set(void) {
     }
 }
 
+/* Everything is in names and shapes, or is what a checkpoint assumes. */
+static void test_a_hybrid_without_its_config_is_the_same_model(void) {
+    static const golden_row row = {"ox-nano-hybrid", 2e-4, 0, false, 0};
+    golden g;
+    rz_error e = {0};
+    rz_model *m[2] = {open_golden(&g, &row, 1), NULL};
+    if (!m[0]) {
+        test_skip("golden/models/%s is not there", row.name);
+        return;
+    }
+    char name[1100], folder[512];
+    size_t n = 0;
+    snprintf(folder, sizeof folder, "%s", test_temp("without-config"));
+    snprintf(name, sizeof name, "%s/model.safetensors", g.model_path);
+    void *weights = test_read_file(name, &n);
+    REQUIRE(weights != NULL && mkdir(folder, 0700) == 0);
+    snprintf(name, sizeof name, "%s/model.safetensors", folder);
+    CHECK(os_write_file(name, weights, n, &e) == RZ_OK);
+    free(weights);
+    if (rz_model_open(&m[1], folder, NULL, &e) < 0) test_fail(__FILE__, __LINE__, "%s", e.text);
+    for (size_t i = 0; m[1] && i < g.n_case; i++) {
+        const golden_case *c = &g.c[i];
+        float *with = score(m[0], &row, c, g.n_vocab, c->n_prompt);
+        float *without = score(m[1], &row, c, g.n_vocab, c->n_prompt);
+        CHECK(memcmp(with, without, c->n_prompt * g.n_vocab * sizeof *with) == 0);
+        free(with), free(without);
+    }
+    rz_model_close(m[0]);
+    rz_model_close(m[1]);
+    golden_close(&g);
+}
+
 /* The file has experts in both layers: with a step of two the first is asked for a plain one. */
 static void test_experts_stand_in_every_so_many_layers(void) {
     static const struct {
@@ -722,6 +765,7 @@ void suite_model(void) {
     RUN(test_rewind_is_as_if_never_fed);
     RUN(test_recurrent_rewind_is_as_if_never_fed);
     RUN(test_assumptions_are_told_and_can_be_set);
+    RUN(test_a_hybrid_without_its_config_is_the_same_model);
     RUN(test_experts_stand_in_every_so_many_layers);
     RUN(test_a_setting_stands_before_what_the_file_says);
 }

@@ -268,6 +268,8 @@ void tiny_check_logits(const char *what, rz_model *m, const rz_token *ids, size_
     }
     CHECK_MSG(worst < tolerance * fmax(1, largest), "%s: off by %.2g of %.2g", what, worst,
               largest);
+    test_figure("%-29s %zu positions, worst error %.2g of %.2g", what, n, worst,
+                tolerance * fmax(1, largest));
     for (size_t k = 0; k < 3; k++) {
         score(m, ids, n, chunks[k], V, cut);
         CHECK_MSG(memcmp(cut, logits, n * V * sizeof *cut) == 0, "%s: chunks of %zu", what,
