@@ -426,9 +426,13 @@ typedef struct rz_engine_options {
     rz_kv kv;
     size_t prefix_bytes; /* of kv_bytes and of copies of recurrent state, for prompts that
                             begin as an earlier one did; 0 = 1 GiB at most, RZ_PREFIX_OFF */
+    /* Tokens guessed ahead and checked together: answers stay what they are, to the bit. */
+    size_t lookup;       /* up to so many (16 at most) from the text itself; 0 = none     */
+    rz_model *draft;     /* a smaller model of the same vocabulary guesses; NULL = none;  */
+    size_t draft_tokens; /* up to so many (16 at most); 0 = 4. It must outlive the engine */
 } rz_engine_options;
 #define RZ_ENGINE_INIT \
-    { sizeof(rz_engine_options), 0, 0, 0, 0, 0, RZ_KV_AUTO, 0 }
+    { sizeof(rz_engine_options), 0, 0, 0, 0, 0, RZ_KV_AUTO, 0, 0, NULL, 0 }
 #define RZ_PREFIX_OFF SIZE_MAX /* keep nothing */
 
 /* All run on the engine thread and must not block, nor call rz_engine_free. */
@@ -452,6 +456,7 @@ typedef struct rz_engine_stats {
     /* Requests that looked for a beginning, found one, tokens found; pages dropped for room. */
     uint64_t prefix_queries, prefix_hits, prefix_tokens, prefix_evictions;
     uint64_t prefix_bytes_total, prefix_bytes_used; /* most, and kept now */
+    uint64_t draft_tokens, draft_accepted;          /* guessed, and right */
 } rz_engine_stats;
 
 /* The model must outlive the engine. `opt` may be NULL. */

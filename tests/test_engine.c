@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "golden.h"
+#include "parrot.h"
 #include "test.h"
 
 enum { MAX_IDS = 256 };
@@ -155,6 +156,70 @@ static void run_together(rz_model *m, const rz_engine_options *opt, answer *a) {
     rz_engine_free(g);
 }
 
+/* The model as its own draft is right about every greedy token, so a step makes five of them; a
+ * text that goes round is guessed from itself. */
+static void test_guesses_save_steps(void) {
+    static const char round[] = "the dog the dog the dog the dog the dog the dog the dog the dog";
+    rz_model *m = open_demo(1);
+    REQUIRE(m);
+    for (int by_model = 0; by_model < 2; by_model++) {
+        static answer a;
+        rz_engine *g;
+        rz_engine_options opt = RZ_ENGINE_INIT;
+        rz_engine_stats stats;
+        rz_params p = RZ_PARAMS_INIT;
+        rz_error e = {0};
+        opt.max_requests = 1;
+        opt.draft = by_model ? m : NULL;
+        opt.lookup = by_model ? 0 : 4;
+        p.max_tokens = 60;
+        p.ignore_eos = 1;
+        REQUIRE(rz_engine_new(&g, m, &opt, &e) == RZ_OK);
+        memset(&a, 0, sizeof a);
+        /* Saying the same again is made certain. */
+        rz_token again[2];
+        rz_bias bias[2];
+        size_t n;
+        REQUIRE(rz_encode(rz_model_tokenizer(m), " the dog", 8, 0, again, 2, &n, &e) == RZ_OK);
+        for (int i = 0; i < 2; i++) bias[i] = (rz_bias){again[i], 100};
+        p.bias = bias;
+        p.n_bias = by_model ? 0 : 1;
+        REQUIRE(submit(g, round, &p, &a, NULL, &e) == RZ_OK);
+        wait_for(&a);
+        rz_engine_stats_get(g, &stats);
+        CHECK(a.n == 60);
+        CHECK_MSG(stats.draft_tokens > 0 && stats.draft_accepted > 40 && stats.steps < 25,
+                  "%llu guesses, %llu right, %llu steps", (unsigned long long)stats.draft_tokens,
+                  (unsigned long long)stats.draft_accepted, (unsigned long long)stats.steps);
+        if (by_model) CHECK(stats.draft_accepted == stats.draft_tokens);
+        CHECK(stats.kv_pages_used == 0);
+        buf_free(&a.text);
+        rz_engine_free(g);
+    }
+    rz_model_close(m);
+}
+
+static void test_a_draft_model_must_fit(void) {
+    static const char *const say[] = {"a", "b"};
+    rz_model *m = open_demo(1), *other = NULL;
+    rz_engine *g = NULL;
+    rz_engine_options opt = RZ_ENGINE_INIT;
+    rz_error e = {0};
+    REQUIRE(m);
+    opt.lookup = 17;
+    CHECK(rz_engine_new(&g, m, &opt, &e) == RZ_EINVAL && !g);
+    CHECK_STR(e.text, "lookup is 17, expected at most 16");
+    const char *path = test_temp("draft.gguf");
+    REQUIRE(parrot_write(path, NULL, say, 2, &e) == RZ_OK);
+    REQUIRE(rz_model_open(&other, path, NULL, &e) == RZ_OK);
+    opt.lookup = 0;
+    opt.draft = other;
+    CHECK(rz_engine_new(&g, m, &opt, &e) == RZ_EINVAL && !g);
+    CHECK_STR(e.text, "the draft model knows 261 tokens, the model 512");
+    rz_model_close(other);
+    rz_model_close(m);
+}
+
 static void test_batches_change_no_token(void) {
     static answer alone[PROMPTS], together[PROMPTS];
     for (int threads = 1; threads <= 2; threads++) {
@@ -169,12 +234,24 @@ static void test_batches_change_no_token(void) {
             {"batches of 3 rows", RZ_ENGINE_INIT},
             {"2 at a time", RZ_ENGINE_INIT},
             {"7 pages, preempting", RZ_ENGINE_INIT},
+            {"guessing from the text", RZ_ENGINE_INIT},
+            {"guessing with 7 pages and 9 rows", RZ_ENGINE_INIT},
+            {"guessing with a model", RZ_ENGINE_INIT},
+            {"guessing both ways, 2 at a time", RZ_ENGINE_INIT},
         };
         way[1].opt.batch_tokens = 3;
         way[2].opt.max_requests = 2;
         rz_model_info info;
         rz_model_describe(m, &info);
         way[3].opt.kv_bytes = 7ul * 32 * info.kv_floats_per_token * 2;
+        way[4].opt.lookup = 16;
+        way[5].opt = way[3].opt;
+        way[5].opt.lookup = 5;
+        way[5].opt.batch_tokens = 9;
+        way[6].opt.draft = m;
+        way[7].opt = way[2].opt;
+        way[7].opt.draft = m;
+        way[7].opt.lookup = 3;
         for (size_t i = 0; i < sizeof way / sizeof *way; i++) {
             run_together(m, &way[i].opt, together);
             check_same(alone, together, way[i].what);
@@ -575,6 +652,8 @@ static void test_rotation_by_length_batches_and_comes_back(void) {
 
 void suite_engine(void) {
     RUN(test_batches_change_no_token);
+    RUN(test_guesses_save_steps);
+    RUN(test_a_draft_model_must_fit);
     RUN(test_tokens_take_no_memory);
     RUN(test_cancel_at_every_step);
     RUN(test_free_ends_what_runs);

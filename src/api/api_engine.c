@@ -3,9 +3,10 @@
 
 #include "api/api.h"
 #include "runtime/kv.h"
+#include "runtime/seq.h"
 
 enum { DEFAULT_BATCH = 512, DEFAULT_REQUESTS = 64, DEFAULT_QUEUE = 4096 };
-enum { DEFAULT_PREFIX = 1 << 30 };
+enum { DEFAULT_PREFIX = 1 << 30, DEFAULT_DRAFT = 4 };
 enum { MAX_BATCH = 1 << 16, MAX_REQUESTS = 1 << 16, MAX_QUEUE = 1 << 20 };
 
 static uint64_t physical_memory(void) {
@@ -36,6 +37,27 @@ static status choose_pages(engine_config *c, const rz_model *m, size_t kv_bytes,
     return RZ_OK;
 }
 
+/* Guesses are ids: both models must mean the same by them. */
+static status take_draft(engine_config *c, const rz_model *m, const rz_engine_options *opt,
+                         err *e) {
+    const rz_model *d = opt->draft;
+    TRY(take_count("lookup", opt->lookup, 0, SEQ_MAX_DRAFT, &c->lookup, e));
+    TRY(take_count("draft_tokens", opt->draft_tokens, DEFAULT_DRAFT, SEQ_MAX_DRAFT,
+                   &c->draft_tokens, e));
+    if (!d) return RZ_OK;
+    TRY(api_check_predicts(d, e));
+    if (d->m->c.V != m->m->c.V)
+        return err_set(e, RZ_EINVAL, "the draft model knows %u tokens, the model %u", d->m->c.V,
+                       m->m->c.V);
+    for (uint32_t id = 0; id < m->m->c.V && m->tok && d->tok; id++)
+        if (!str_eq(tok_piece(m->tok, (int32_t)id), tok_piece(d->tok, (int32_t)id)))
+            return err_set(e, RZ_EINVAL, "token %u of the draft model is another than the model's",
+                           id);
+    c->draft = d->m;
+    c->draft_workers = d->workers;
+    return RZ_OK;
+}
+
 rz_status rz_engine_new(rz_engine **out, rz_model *m, const rz_engine_options *given, rz_error *e) {
     if (!out || !m) return err_set(e, RZ_EINVAL, "rz_engine_new: a pointer is NULL");
     rz_engine_options opt;
@@ -48,6 +70,7 @@ rz_status rz_engine_new(rz_engine **out, rz_model *m, const rz_engine_options *g
     TRY(take_count("max_requests", opt.max_requests, DEFAULT_REQUESTS, MAX_REQUESTS,
                    &c.max_requests, e));
     TRY(take_count("max_queue", opt.max_queue, DEFAULT_QUEUE, MAX_QUEUE, &c.max_queue, e));
+    TRY(take_draft(&c, m, &opt, e));
     TRY(choose_pages(&c, m, opt.kv_bytes, e));
     c.prefix_bytes = opt.prefix_bytes ? opt.prefix_bytes : DEFAULT_PREFIX;
     if (opt.prefix_bytes == RZ_PREFIX_OFF) c.prefix_bytes = 0;

@@ -21,7 +21,8 @@ typedef struct serve_args {
     const char *host, *model_id, *prefix_cache, *key_file, *cors;
     arg_list keys;
     int port;
-    size_t kv_bytes, batch_tokens, parallel, queue;
+    const char *draft;
+    size_t kv_bytes, batch_tokens, parallel, queue, lookup, draft_tokens;
     size_t max_body, max_connections;
     bool no_web;
     float header_timeout, idle_timeout, drain_timeout, request_timeout; /* seconds */
@@ -73,6 +74,14 @@ static const arg_option room_options[] = {
     COUNT(max_connections, "max-connections", 1, 1048576, "4096", "connections open at once"),
     {.name = NULL}};
 
+static const arg_option guess_options[] = {
+    COUNT(lookup, "lookup", 0, 16, "0",
+          "guess up to so many tokens from what stands in the text already; answers stay the same"),
+    {.name = "draft", .kind = ARG_TEXT, .at = offsetof(serve_args, draft), .value = "FILE",
+     .help = "let this smaller model of the same vocabulary guess; answers stay the same"},
+    COUNT(draft_tokens, "draft-tokens", 1, 16, "4", "guesses of that model in one step"),
+    {.name = NULL}};
+
 static const arg_option time_options[] = {
     SECONDS(header_timeout, "header-timeout", "10", "a request's head must arrive within"),
     SECONDS(idle_timeout, "idle-timeout", "75", "idle connections are closed after"),
@@ -88,6 +97,7 @@ static const arg_group groups[] = {
     {"Address", address_options, 0},
     {"Access", access_options, 0},
     {"Room", room_options, 0},
+    {"Guessing ahead", guess_options, 0},
     {"Timeouts", time_options, 0},
     {"Computing", compute_arg_options, offsetof(serve_args, compute)},
 };
@@ -175,8 +185,27 @@ static status read_prefix_cache(const char *text, size_t *bytes, err *e) {
     return RZ_OK;
 }
 
-static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, const key_set *k,
-                    rz_engine **engine, rz_server **server, err *e) {
+/* What serving needs, freed in the order of the members. */
+typedef struct served {
+    rz_server *server;
+    rz_engine *engine;
+    rz_model *m, *draft;
+} served;
+
+static void free_served(served *x) {
+    rz_server_free(x->server);
+    rz_engine_free(x->engine);
+    rz_model_close(x->draft);
+    rz_model_close(x->m);
+}
+
+static status open_draft(const serve_args *a, rz_model **out, err *e) {
+    rz_model_options o = RZ_MODEL_INIT;
+    o.threads = a->compute.threads;
+    return a->draft ? rz_model_open(out, a->draft, &o, e) : RZ_OK;
+}
+
+static status start(const serve_args *a, size_t prefix_bytes, const key_set *k, served *x, err *e) {
     rz_engine_options eo = RZ_ENGINE_INIT;
     eo.context = a->compute.ctx;
     eo.kv = (rz_kv)a->compute.kv;
@@ -185,9 +214,12 @@ static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, const
     eo.max_requests = a->parallel;
     eo.max_queue = a->queue;
     eo.prefix_bytes = prefix_bytes;
-    if (!rz_model_is_encoder(m)) TRY(rz_engine_new(engine, m, &eo, e));
+    eo.lookup = a->lookup;
+    eo.draft = x->draft;
+    eo.draft_tokens = a->draft_tokens;
+    if (!rz_model_is_encoder(x->m)) TRY(rz_engine_new(&x->engine, x->m, &eo, e));
     rz_server_options so = RZ_SERVER_INIT;
-    so.model = m;
+    so.model = x->m;
     so.host = a->host;
     so.port = a->port ? a->port : -1;
     so.model_id = a->model_id;
@@ -201,7 +233,7 @@ static status start(const serve_args *a, size_t prefix_bytes, rz_model *m, const
     so.n_api_keys = k->n;
     so.cors_origin = a->cors;
     so.no_web = a->no_web;
-    return rz_server_new(server, *engine, &so, e);
+    return rz_server_new(&x->server, x->engine, &so, e);
 }
 
 static status serve_until_stopped(rz_server *server, err *e) {
@@ -214,9 +246,7 @@ static status serve_until_stopped(rz_server *server, err *e) {
 
 static int serve(const cmd_call *c) {
     serve_args *a = c->values;
-    rz_model *m = NULL;
-    rz_engine *engine = NULL;
-    rz_server *server = NULL;
+    served x = {NULL, NULL, NULL, NULL};
     key_set keys = {0};
     size_t used, prefix_bytes;
     err e = {0};
@@ -236,17 +266,16 @@ static int serve(const cmd_call *c) {
     stop_listen(
         2, stop_server); /* also while loading: as process 1 of a container there is no default */
     status s = read_keys(a, &keys, &e);
-    if (s >= 0) s = model_arg_open(&a->model, &a->compute, &m, &e);
-    if (s >= 0) s = start(a, prefix_bytes, m, &keys, &engine, &server, &e);
+    if (s >= 0) s = model_arg_open(&a->model, &a->compute, &x.m, &e);
+    if (s >= 0) s = open_draft(a, &x.draft, &e);
+    if (s >= 0) s = start(a, prefix_bytes, &keys, &x, &e);
     if (s >= 0) {
-        announce(a, server, m, keys.n == 0);
-        s = serve_until_stopped(server, &e);
+        announce(a, x.server, x.m, keys.n == 0);
+        s = serve_until_stopped(x.server, &e);
     }
     const bool asked = s == RZ_ECANCELED && stop_asked();
     const int code = s < 0 && !asked ? cmd_failed(c, &e) : CMD_OK;
-    rz_server_free(server);
-    rz_engine_free(engine);
-    rz_model_close(m);
+    free_served(&x);
     free_keys(&keys);
     return code;
 }

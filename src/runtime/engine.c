@@ -14,6 +14,7 @@
 #include "base/queue.h"
 #include "model/forward.h"
 #include "runtime/sched.h"
+#include "runtime/spec.h"
 
 typedef enum message_kind { MSG_SUBMIT, MSG_CANCEL, MSG_PAUSE, MSG_RESUME, MSG_QUIT } message_kind;
 
@@ -24,6 +25,10 @@ typedef struct message {
 } message;
 
 enum { MAX_MESSAGES = 1 << 20, DRAIN_AT_ONCE = 64 };
+
+/* Guessed tokens in one step, all answers together: as many rows as the weights are read for
+ * anyway. */
+enum { DRAFT_ROWS = 32 };
 
 struct rz_engine {
     engine_config c;
@@ -39,13 +44,14 @@ struct rz_engine {
     ssm_pool states;
     prefix prefix;
     sched sched;
+    spec spec;
     step step;
     sampler_scratch scratch;
     uint64_t *mask;      /* of a grammar: a bit for each token */
     int32_t *id;         /* [batch_tokens] */
     uint32_t *pos;       /* [batch_tokens] */
     row_span *span;      /* [max_requests] */
-    uint32_t *logit_row; /* [max_requests] */
+    uint32_t *logit_row; /* [max_logit] */
     bool quit;
     /* Any thread. */
     atomic_uint_fast64_t next_ticket;
@@ -53,6 +59,7 @@ struct rz_engine {
     atomic_uint_fast64_t requests, prompt_tokens, output_tokens, steps, busy_ns;
     atomic_uint_fast32_t running, queued, pages_used;
     atomic_uint_fast64_t prefix_queries, prefix_hits, prefix_tokens, prefix_evictions, prefix_held;
+    atomic_uint_fast64_t drafted, draft_right;
 };
 
 /* ---- One turn ---- */
@@ -76,6 +83,7 @@ static void finish_ended(engine *g, const err *error) {
     publish_stats(g);
     for (seq *q = ended, *next; q; q = next) {
         next = q->next;
+        spec_leave(&g->spec, q);
         seq_finish(q, error);
         seq_free(q, &g->pages);
         atomic_fetch_sub(&g->n_live, 1);
@@ -145,6 +153,32 @@ static bool is_long(const engine *g, const seq *q) {
     return model_is_long(g->m, g->c.context, q->n_token);
 }
 
+static bool guesses(const engine *g) { return g->spec.lookup || g->spec.draft; }
+
+/* Add guesses to the plan, as far as there is room. Recurrent state cannot go back from a wrong
+ * one. Returns how many. */
+static uint32_t plan_drafts(engine *g, uint32_t rows) {
+    uint32_t made = 0, room = g->c.batch_tokens - rows;
+    if (!guesses(g) || g->m->state_width) return 0;
+    if (room > DRAFT_ROWS) room = DRAFT_ROWS;
+    for (uint32_t i = 0; i < g->sched.n_running && made < room; i++) {
+        seq *q = g->sched.running[i];
+        uint32_t max = q->max_token - q->n_token;
+        if (q->n_row != 1 || !q->wants_logits || max <= 1) continue;
+        max = max - 1 < room - made ? max - 1 : room - made;
+        uint32_t n = spec_guess(&g->spec, q, max);
+        const bool same =
+            model_is_long(g->m, g->c.context, q->n_token + n) == is_long(g, q); /* rotation */
+        if (n && (!same || !sched_extend(&g->sched, q, n))) {
+            spec_judge(&g->spec, q, 0);
+            n = 0;
+        }
+        q->n_row += n;
+        made += n;
+    }
+    return made;
+}
+
 /* Lay the planned rows out for forward(). */
 static void gather_step(engine *g) {
     step *s = &g->step;
@@ -155,12 +189,14 @@ static void gather_step(engine *g) {
         g->span[s->n_span++] =
             (row_span){s->n_row, q->n_row, q->n_done, q->kv.page, q->state, is_long(g, q)};
         for (uint32_t j = 0; j < q->n_row; j++, s->n_row++) {
-            g->id[s->n_row] = q->tokens[q->n_done + j];
-            g->pos[s->n_row] = q->n_done + j;
+            const uint32_t at = q->n_done + j;
+            g->id[s->n_row] = at < q->n_token ? q->tokens[at] : q->draft[at - q->n_token];
+            g->pos[s->n_row] = at;
         }
         if (!q->wants_logits) continue;
         q->logit_at = s->n_logit;
-        g->logit_row[s->n_logit++] = s->n_row - 1;
+        for (uint32_t j = 0; j <= q->n_draft; j++)
+            g->logit_row[s->n_logit++] = s->n_row - 1 - q->n_draft + j;
     }
 }
 
@@ -171,6 +207,33 @@ static void tell_scores(engine *g, const seq *q, int32_t id, const float *logits
     q->params.scores(q->params.scores_ud, list, sampler_scores(&g->scratch, logits, id, top, list));
 }
 
+/* The next token of q, and the ones behind it as long as they are those that were guessed. Returns
+ * how many. */
+static uint32_t sample_rows(engine *g, seq *q) {
+    const float *logits = g->step.logits + (size_t)q->logit_at * g->m->c.V;
+    const uint32_t n = q->n_draft;
+    uint32_t made = 0, right = 0;
+    for (;; logits += g->m->c.V) {
+        const bool was_long = is_long(g, q);
+        const int32_t id = seq_pick(q, &g->scratch, logits, g->mask);
+        if (id < 0) break;
+        tell_scores(g, q, id, logits);
+        seq_push(q, id);
+        q->again = is_long(g, q) != was_long;
+        made++;
+        if (q->ended || right == n || id != q->draft[right]) break;
+        right++;
+        q->n_done++; /* its row has run already */
+        if (q->again) break;
+    }
+    if (n == 0) return made;
+    spec_judge(&g->spec, q, right);
+    prefix_note(&g->prefix, q);
+    atomic_fetch_add(&g->drafted, n);
+    atomic_fetch_add(&g->draft_right, right);
+    return made;
+}
+
 static void sample_step(engine *g) {
     uint64_t prompt = 0, output = 0;
     for (uint32_t i = 0; i < g->sched.n_running; i++) {
@@ -178,18 +241,10 @@ static void sample_step(engine *g) {
         if (q->n_row == 0) continue;
         if (q->n_done < q->n_prompt)
             prompt += q->n_done + q->n_row < q->n_prompt ? q->n_row : q->n_prompt - q->n_done;
-        q->n_done += q->n_row;
+        q->n_done += q->n_row - q->n_draft;
         q->n_row = 0;
         prefix_note(&g->prefix, q);
-        if (!q->wants_logits) continue;
-        const float *logits = g->step.logits + (size_t)q->logit_at * g->m->c.V;
-        const bool was_long = is_long(g, q);
-        const int32_t id = seq_pick(q, &g->scratch, logits, g->mask);
-        if (id < 0) continue;
-        tell_scores(g, q, id, logits);
-        seq_push(q, id);
-        q->again = is_long(g, q) != was_long;
-        output++;
+        if (q->wants_logits) output += sample_rows(g, q);
     }
     atomic_fetch_add(&g->prompt_tokens, prompt);
     atomic_fetch_add(&g->output_tokens, output);
@@ -201,7 +256,8 @@ static bool engine_tick(engine *g, int *wait_ms) {
     drain_inbox(g);
     *wait_ms = end_late(g);
     finish_ended(g, NULL);
-    const uint32_t rows = sched_plan(&g->sched);
+    uint32_t rows = sched_plan(&g->sched);
+    if (rows) rows += plan_drafts(g, rows);
     publish_stats(g);
     if (rows == 0) return false;
     const uint64_t start = os_now_ns();
@@ -236,14 +292,17 @@ static void *engine_main(void *arg) {
 
 static status take_memory(engine *g, pool *workers, err *e) {
     const engine_config *c = &g->c;
-    const uint32_t max_logit =
-        c->max_requests < c->batch_tokens ? c->max_requests : c->batch_tokens;
+    uint32_t max_logit = c->max_requests;
+    if (c->lookup || c->draft) max_logit += DRAFT_ROWS;
+    if (max_logit > c->batch_tokens) max_logit = c->batch_tokens;
     TRY(queue_new(&g->inbox, sizeof(message), MAX_MESSAGES, e));
     TRY(kv_pool_init(&g->pages, g->m, c->kv, c->n_page, e));
     TRY(ssm_pool_init(&g->states, g->m->state_width, c->max_requests, e));
     TRY(prefix_init(&g->prefix, &g->pages, g->m, c->context, c->prefix_bytes, e));
     TRY(sched_init(&g->sched, &g->pages, &g->states, &g->prefix, c->batch_tokens, c->max_requests,
                    e));
+    TRY(spec_init(&g->spec, c->lookup, c->draft, c->draft_workers, c->draft_tokens, c->context,
+                  c->max_requests, e));
     TRY(step_init(&g->step, g->m, c->batch_tokens, max_logit, e));
     TRY(sampler_scratch_init(&g->scratch, g->m->c.V, e));
     TRY(ops_cpu_new(&g->o, workers, c->batch_tokens, model_max_cols(g->m), e));
@@ -251,7 +310,7 @@ static status take_memory(engine *g, pool *workers, err *e) {
     g->id = mem_array(c->batch_tokens, sizeof *g->id);
     g->pos = mem_array(c->batch_tokens, sizeof *g->pos);
     g->span = mem_array(c->max_requests, sizeof *g->span);
-    g->logit_row = mem_array(c->max_requests, sizeof *g->logit_row);
+    g->logit_row = mem_array(max_logit, sizeof *g->logit_row);
     if (!g->mask || !g->id || !g->pos || !g->span || !g->logit_row)
         return err_set(e, RZ_ENOMEM, "engine: out of memory");
     g->step.id = g->id;
@@ -299,6 +358,7 @@ void engine_free(engine *g) {
         end_all(g, RZ_FINISH_CANCEL);
         finish_ended(g, NULL);
     }
+    spec_done(&g->spec);
     sched_done(&g->sched);
     prefix_done(&g->prefix);
     kv_pool_done(&g->pages);
@@ -370,6 +430,8 @@ void engine_stats(const engine *g, rz_engine_stats *out) {
         .prefix_evictions = atomic_load(&g->prefix_evictions),
         .prefix_bytes_total = g->c.prefix_bytes,
         .prefix_bytes_used = atomic_load(&g->prefix_held),
+        .draft_tokens = atomic_load(&g->drafted),
+        .draft_accepted = atomic_load(&g->draft_right),
     };
     out->kv_bytes_total = out->kv_pages_total * page;
     out->kv_bytes_used = out->kv_pages_used * page;

@@ -16,6 +16,10 @@ typedef struct engine_config {
     uint32_t context, batch_tokens, max_requests, max_queue, n_page;
     kv_type kv;
     uint64_t prefix_bytes; /* 0: prompts are not kept for others */
+    uint32_t lookup;       /* tokens guessed from the text itself; 0: none */
+    const model *draft;    /* guesses tokens; NULL: none does */
+    pool *draft_workers;
+    uint32_t draft_tokens;
 } engine_config;
 
 /* model, tokenizer (or NULL) and workers must outlive the engine. `owner` is only handed back by

@@ -181,6 +181,11 @@ uint32_t sched_plan(sched *s) {
     return rows;
 }
 
+bool sched_extend(sched *s, seq *q, uint32_t n) {
+    return reserve(s, q, q->n_token + n) &&
+           kv_reserve(s->pages, &q->kv, q->n_token + n, NULL) == RZ_OK;
+}
+
 void sched_note(sched *s, uint32_t rows, uint64_t ns) {
     if (rows < SCHED_MIN_CHUNK || ns == 0) return; /* single tokens say nothing of prompts */
     const double now = (double)rows / ((double)ns * 1e-6);

@@ -35,6 +35,8 @@ seq *sched_find(const sched *s, rz_ticket t);
 /* Admit, preempt, and set n_row and wants_logits of every running sequence. Returns the number of
  * rows: 0 means there is nothing to do. Pages for all planned rows are held afterwards. */
 uint32_t sched_plan(sched *s);
+/* Hold pages for n more tokens than q has, if nobody has to leave for them. */
+bool sched_extend(sched *s, seq *q, uint32_t n);
 /* Learn from a step that ran `rows` rows. */
 void sched_note(sched *s, uint32_t rows, uint64_t ns);
 /* Give back the pages and the state of q. */

@@ -8,6 +8,8 @@
 #include "runtime/sampler.h"
 #include "tokenizer/detok.h"
 
+enum { SEQ_MAX_DRAFT = 16 };
+
 typedef struct seq seq;
 struct seq {
     rz_ticket ticket;
@@ -41,6 +43,13 @@ struct seq {
     /* The plan of the current step. */
     uint32_t n_row, logit_at;
     bool wants_logits;
+    /* Guesses that run behind its tokens in this step (spec.h). */
+    int32_t draft[SEQ_MAX_DRAFT];
+    uint32_t n_draft;
+    uint32_t draft_most;        /* as many as seem worth it; 0: not known yet */
+    bool by_model;              /* the other model made them                  */
+    struct rz_session *drafter; /* that model's reading of this text, or NULL */
+    uint32_t n_drafted;         /* tokens of it that are right                */
 };
 
 /* Copies ids and params; `max_total` bounds prompt + answer. */

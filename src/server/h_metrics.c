@@ -97,6 +97,9 @@ static void write_engine(buf *b, const server *s) {
           (double)e.prefix_bytes_total);
     gauge(b, "realizar_prefix_cache_used_bytes", "Kept for later requests now.",
           (double)e.prefix_bytes_used);
+    count(b, "realizar_draft_tokens_total", "Tokens guessed ahead.", e.draft_tokens);
+    count(b, "realizar_draft_tokens_accepted_total", "Of them, those that were right.",
+          e.draft_accepted);
 }
 
 static void write_http(buf *b, const server *s) {
