@@ -498,9 +498,11 @@ typedef struct rz_server_options {
     const char *cors_origin; /* pages from there may ask: "*" = from anywhere; NULL = none   */
     rz_model *model; /* without an engine: gives vectors of texts, makes no text; must outlive it */
     int no_web;      /* 1: without the web page at /                                         */
+    int poll_events; /* 1 = wait with poll() in place of epoll                               */
+    int rate_per_minute; /* POST requests a minute of each key, else address; 0 = any number */
 } rz_server_options;
 #define RZ_SERVER_INIT \
-    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, NULL, 0 }
+    { sizeof(rz_server_options), NULL, 0, NULL, 0, 0, 0, 0, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0 }
 
 /* Binds and listens at once; answers from rz_server_run on. The engine must outlive the server. It
  * may be NULL when opt->model is given. */

@@ -15,6 +15,8 @@
 
 /* ---- the server under test ---- */
 
+int serving_poll;
+
 static void *run_loop(void *arg) {
     running *r = arg;
     const uint64_t before = mem_count();
@@ -28,6 +30,7 @@ bool make_with(running *r, const rz_server_options *opt, const rz_engine_options
     rz_server_options o = RZ_SERVER_INIT;
     if (opt) o = *opt;
     o.port = -1;
+    o.poll_events = serving_poll;
     if (rz_model_open_demo(&r->model, NULL, &r->error) < 0) {
         test_skip("no demo model: %s", r->error.text);
         return false;

@@ -18,6 +18,8 @@ typedef struct running {
     uint64_t allocations; /* of the loop thread */
 } running;
 
+/* 1: servers made from now on wait with poll(). */
+extern int serving_poll;
 /* Tests that shrink limits do so between make_server and start_server. false: skipped or failed. */
 bool make_with(running *r, const rz_server_options *opt, const rz_engine_options *eo);
 bool make_server(running *r, const rz_server_options *opt);

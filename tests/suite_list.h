@@ -42,6 +42,7 @@
     X(synthetic)         \
     X(http)              \
     X(server)            \
+    X(rate)              \
     X(dialects)          \
     X(vectors)           \
     X(toolcall)          \

@@ -898,7 +898,7 @@ static void test_pages_from_elsewhere_need_leave(void) {
     buf_free(&b);
 }
 
-void suite_server(void) {
+static void run_all(void) {
     RUN(test_every_route_answers);
     RUN(test_wrong_requests_get_a_clear_error);
     RUN(test_keys_are_asked_for);
@@ -926,4 +926,11 @@ void suite_server(void) {
     RUN(test_steady_requests_allocate_nothing);
     RUN(test_out_of_memory_costs_one_request);
     RUN(test_bad_options_are_refused);
+}
+
+void suite_server(void) {
+    run_all();
+    serving_poll = 1;
+    run_all();
+    serving_poll = 0;
 }

@@ -20,7 +20,8 @@ typedef struct serve_args {
     compute_arg compute;
     const char *host, *model_id, *prefix_cache, *key_file, *cors;
     arg_list keys;
-    int port;
+    int port, poll_events;
+    const char *rate_limit;
     const char *draft;
     size_t kv_bytes, batch_tokens, parallel, queue, lookup, draft_tokens;
     size_t max_body, max_connections;
@@ -54,6 +55,9 @@ static const arg_option access_options[] = {
      .value = "FILE", .help = "keys, one a line; # begins a comment"},
     {.name = "cors", .kind = ARG_TEXT, .at = offsetof(serve_args, cors), .value = "ORIGIN",
      .help = "pages from this origin may ask; \"*\" = from anywhere"},
+    {.name = "rate-limit", .kind = ARG_TEXT, .at = offsetof(serve_args, rate_limit),
+     .value = "N/min", .help = "POST requests a minute of each key, without keys of each address; "
+                               "more get 429 and when to ask again"},
     {.name = "no-web", .kind = ARG_FLAG, .at = offsetof(serve_args, no_web),
      .help = "without the page for browsers at /"},
     {.name = NULL}};
@@ -71,6 +75,8 @@ static const arg_option room_options[] = {
      .help = "share of that memory kept for prompts that begin as an earlier one did"},
     {.name = "max-body", .kind = ARG_BYTES, .at = offsetof(serve_args, max_body), .min = 1,
      .max = 9e18, .value = "SIZE", .fallback = "8M", .help = "longest request body"},
+    {.name = "events", .kind = ARG_CHOICE, .at = offsetof(serve_args, poll_events),
+     .value = "epoll|poll", .fallback = "epoll", .help = "how to wait for many connections"},
     COUNT(max_connections, "max-connections", 1, 1048576, "4096", "connections open at once"),
     {.name = NULL}};
 
@@ -205,6 +211,20 @@ static status open_draft(const serve_args *a, rz_model **out, err *e) {
     return a->draft ? rz_model_open(out, a->draft, &o, e) : RZ_OK;
 }
 
+/* "600" or "600/min". */
+static status read_rate(const char *text, int *rate, err *e) {
+    str s = str_of(text ? text : "0");
+    uint64_t n = 0;
+    *rate = 0;
+    if (!text) return RZ_OK;
+    if (str_ends(s, STR_LIT("/min"))) s.len -= 4;
+    if (!str_u64(s, &n) || n == 0 || n > 1000000000)
+        return err_set(e, RZ_EINVAL, "--rate-limit is \"%.80s\", expected N/min such as 600/min",
+                       text);
+    *rate = (int)n;
+    return RZ_OK;
+}
+
 static status start(const serve_args *a, size_t prefix_bytes, const key_set *k, served *x, err *e) {
     rz_engine_options eo = RZ_ENGINE_INIT;
     eo.context = a->compute.ctx;
@@ -232,6 +252,8 @@ static status start(const serve_args *a, size_t prefix_bytes, const key_set *k, 
     so.api_keys = k->list;
     so.n_api_keys = k->n;
     so.cors_origin = a->cors;
+    so.poll_events = a->poll_events;
+    TRY(read_rate(a->rate_limit, &so.rate_per_minute, e));
     so.no_web = a->no_web;
     return rz_server_new(&x->server, x->engine, &so, e);
 }
@@ -250,7 +272,9 @@ static int serve(const cmd_call *c) {
     key_set keys = {0};
     size_t used, prefix_bytes;
     err e = {0};
-    if (read_prefix_cache(a->prefix_cache, &prefix_bytes, &e) < 0)
+    int rate;
+    if (read_prefix_cache(a->prefix_cache, &prefix_bytes, &e) < 0 ||
+        read_rate(a->rate_limit, &rate, &e) < 0)
         return cmd_usage(c, "%s", e.text);
     if (!a->model.path && !a->model.demo && c->rest->n == 0) {
         buf usage = BUF_INIT;

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "server/openai.h"
+#include "server/rate.h"
 #include "server/reply.h"
 
 static const char *const open_paths[] = {"/health", "/ready", "/", "/app.css", "/app.js"};
@@ -56,7 +57,8 @@ static bool same(str sent, const char *key) {
     return !differs;
 }
 
-bool access_granted(const server *s, const http_request *r, const char *base) {
+bool access_granted(const server *s, const http_request *r, const char *base, int *key) {
+    *key = -1;
     if (!s->n_key || r->method == HTTP_OPTIONS) return true;
     const str path = http_at(base, r->path), bearer = STR_LIT("Bearer ");
     for (size_t i = 0; i < sizeof open_paths / sizeof *open_paths; i++)
@@ -65,26 +67,41 @@ bool access_granted(const server *s, const http_request *r, const char *base) {
     if (sent.len >= bearer.len && str_eq_nocase((str){sent.p, bearer.len}, bearer))
         sent = str_trim((str){sent.p + bearer.len, sent.len - bearer.len});
     else sent = http_find(r, base, "x-api-key");
-    bool good = false;
-    for (size_t i = 0; i < s->n_key; i++) good |= same(sent, s->key[i]);
-    return good;
+    for (size_t i = 0; i < s->n_key; i++)
+        if (same(sent, s->key[i])) *key = (int)i;
+    return *key >= 0;
+}
+
+bool access_in_time(conn *c, int key) {
+    server *s = c->srv;
+    struct sockaddr_in v4;
+    if (!s->rate) return true;
+    const uint64_t now = loop_now(s->loop);
+    memcpy(&v4, &c->peer, sizeof v4);
+    if (key >= 0) c->retry_s = rate_ask(s->rate, s->key[key], strlen(s->key[key]), now);
+    else if (c->peer.sin6_family == AF_INET6) /* who has one address has the 2^64 beside it */
+        c->retry_s = rate_ask(s->rate, &c->peer.sin6_addr, 8, now);
+    else c->retry_s = rate_ask(s->rate, &v4.sin_addr, sizeof v4.sin_addr, now);
+    if (c->retry_s) s->metrics.limited++;
+    return c->retry_s == 0;
 }
 
 void access_refuse(conn *c, str path) {
-    static const char text[] = "a valid API key is needed";
+    const bool late = c->verdict == 429;
+    const char *text = late ? "too many requests: ask again later" : "a valid API key is needed";
+    char more[48] = "WWW-Authenticate: Bearer\r\n";
     buf *b = reply_body(c->srv);
+    if (late) snprintf(more, sizeof more, "Retry-After: %u\r\n", c->retry_s);
     if (str_starts(path, STR_LIT("/v1/messages")))
-        buf_printf(b,
-                   "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\","
-                   "\"message\":\"%s\"}}",
-                   text);
+        buf_printf(b, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}",
+                   late ? "rate_limit_error" : "authentication_error", text);
     else if (str_starts(path, STR_LIT("/v1/")))
-        buf_printf(b,
-                   "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\","
-                   "\"param\":null,\"code\":\"invalid_api_key\"}}",
-                   text);
+        buf_printf(
+            b, "{\"error\":{\"message\":\"%s\",\"type\":\"%s\",\"param\":null,\"code\":\"%s\"}}",
+            text, late ? "requests" : "invalid_request_error",
+            late ? "rate_limit_exceeded" : "invalid_api_key");
     else reply_error_json(b, str_of(text));
-    reply_send(c, 401, REPLY_JSON, buf_view(b), "WWW-Authenticate: Bearer\r\n");
+    reply_send(c, c->verdict, REPLY_JSON, buf_view(b), more);
 }
 
 void access_preflight(const server *s, const http_request *r, const char *base, buf *out) {

@@ -211,7 +211,9 @@ static void take_head(conn *c, const char *base) {
     const http_request *r = &c->req;
     begin_reply(c, base);
     c->route = router_find(r->method, http_at(base, r->path), &c->verdict);
-    if (!access_granted(c->srv, r, base)) c->verdict = 401;
+    int key;
+    if (!access_granted(c->srv, r, base, &key)) c->verdict = 401;
+    else if (!c->verdict && r->method == HTTP_POST && !access_in_time(c, key)) c->verdict = 429;
     const bool wants_body =
         r->method == HTTP_POST || r->method == HTTP_PUT || r->method == HTTP_PATCH;
     if (!c->verdict && wants_body && !r->chunked && !r->has_length) c->verdict = 411;

@@ -47,7 +47,8 @@ struct conn {
 
     /* The request being answered. */
     const route *route;
-    int verdict; /* status found out before the body was read, 0 = route */
+    int verdict;      /* status found out before the body was read, 0 = route */
+    uint32_t retry_s; /* with 429: when to ask again */
     job *job;
     bool keep;      /* another request may follow            */
     bool head_only; /* HEAD: no body in the reply            */

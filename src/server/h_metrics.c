@@ -120,6 +120,8 @@ static void write_http(buf *b, const server *s) {
     count(b, "realizar_http_connections_total", "Connections accepted.", m->connections);
     count(b, "realizar_http_connections_refused_total", "Connections refused for want of room.",
           m->refused);
+    count(b, "realizar_http_rate_limited_total", "Requests refused because there were too many.",
+          m->limited);
     gauge(b, "realizar_http_input_bytes", "Memory held by unfinished requests.", (double)s->held);
     gauge(b, "realizar_jobs", "Generation requests being worked on.", (double)s->n_job);
     gauge(b, "realizar_ready", "1 while new work is accepted.", s->draining ? 0 : 1);

@@ -1,30 +1,27 @@
-/* loop.c - epoll behind loop.h. The one surprise: a source removed during a round may still have an
- * event in the fetched batch; its `wants` is 0 then and the event is skipped. */
+/* loop.c - deadlines, and one of two ways to wait behind loop.h. */
 #include "server/loop.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/os.h"
-
-enum { BATCH = 256 };
+#include "server/loop_wait.h"
 
 struct loop {
-    int fd;
+    const loop_waiter *type;
+    void *waiter;
     uint64_t now_ns;
     loop_alarm *alarms;
-    struct epoll_event event[BATCH];
 };
 
-status loop_new(loop **out, err *e) {
+status loop_new(loop **out, bool with_poll, err *e) {
     loop *l = mem_zero(sizeof *l);
     if (!l) return err_set(e, RZ_ENOMEM, "server: out of memory");
-    l->fd = epoll_create1(EPOLL_CLOEXEC);
-    if (l->fd < 0) {
+    l->type = with_poll ? &loop_poll : &loop_epoll;
+    const status s = l->type->open(&l->waiter, e);
+    if (s < 0) {
         mem_free(l);
-        return err_sys(e, errno, "server: cannot create an epoll descriptor");
+        return s;
     }
     l->now_ns = os_now_ns();
     *out = l;
@@ -33,42 +30,24 @@ status loop_new(loop **out, err *e) {
 
 void loop_free(loop *l) {
     if (!l) return;
-    close(l->fd);
+    l->type->close(l->waiter);
     mem_free(l);
-}
-
-static uint32_t to_epoll(unsigned wants) {
-    return (wants & LOOP_READ ? (uint32_t)EPOLLIN : 0) |
-           (wants & LOOP_WRITE ? (uint32_t)EPOLLOUT : 0) |
-           (wants & LOOP_HANGUP ? (uint32_t)EPOLLRDHUP : 0);
-}
-
-static unsigned from_epoll(uint32_t events) {
-    return (events & EPOLLIN ? LOOP_READ : 0u) | (events & EPOLLOUT ? LOOP_WRITE : 0u) |
-           (events & EPOLLRDHUP ? LOOP_HANGUP : 0u) |
-           (events & (EPOLLERR | EPOLLHUP) ? LOOP_BROKEN : 0u);
 }
 
 /* LOOP_BROKEN marks a source that is in the loop but asks for nothing. */
 status loop_add(loop *l, loop_source *s, unsigned wants, err *e) {
-    struct epoll_event ev = {.events = to_epoll(wants), .data.ptr = s};
-    if (epoll_ctl(l->fd, EPOLL_CTL_ADD, s->fd, &ev) < 0)
-        return err_sys(e, errno, "server: cannot watch a descriptor");
-    s->wants = wants | LOOP_BROKEN;
-    return RZ_OK;
+    return l->type->add(l->waiter, s, wants | LOOP_BROKEN, e);
 }
 
 void loop_want(loop *l, loop_source *s, unsigned wants) {
     wants |= LOOP_BROKEN;
-    if (!s->wants || s->wants == wants) return;
-    struct epoll_event ev = {.events = to_epoll(wants), .data.ptr = s};
-    if (epoll_ctl(l->fd, EPOLL_CTL_MOD, s->fd, &ev) == 0) s->wants = wants;
+    if (s->wants && s->wants != wants) l->type->want(l->waiter, s, wants);
 }
 
 void loop_remove(loop *l, loop_source *s) {
     if (!s->wants) return;
     s->wants = 0;
-    epoll_ctl(l->fd, EPOLL_CTL_DEL, s->fd, NULL);
+    l->type->remove(l->waiter, s);
 }
 
 void loop_alarm_init(loop *l, loop_alarm *a, uint32_t ms, void (*fire)(loop_timer *t)) {
@@ -105,15 +84,12 @@ static int next_deadline_ms(const loop *l, uint64_t now) {
     return ms < 3600000u ? (int)ms : 3600000;
 }
 
+static void woken(loop *l) { l->now_ns = os_now_ns(); }
+
 status loop_wait(loop *l, err *e) {
-    const int n = epoll_wait(l->fd, l->event, BATCH, next_deadline_ms(l, os_now_ns()));
-    const int why = errno;
-    l->now_ns = os_now_ns();
-    if (n < 0 && why != EINTR) return err_sys(e, why, "server: waiting for events failed");
-    for (int i = 0; i < n; i++) {
-        loop_source *s = l->event[i].data.ptr;
-        if (s->wants) s->ready(s, from_epoll(l->event[i].events));
-    }
+    const int timeout_ms = next_deadline_ms(l, os_now_ns());
+    const int why = l->type->wait(l->waiter, timeout_ms, woken, l);
+    if (why && why != EINTR) return err_sys(e, why, "server: waiting for events failed");
     for (loop_alarm *a = l->alarms; a; a = a->other) {
         while (a->first && a->first->deadline_ns <= l->now_ns) {
             loop_timer *t = a->first;

@@ -1,12 +1,13 @@
 /* loop.h - one thread waiting for many descriptors and deadlines.
  *
- * Level-triggered, so a poll() back end can stand behind the same calls. Deadlines of one kind are
- * all equally long, so each kind is a list in order of expiry: starting, moving and stopping a
+ * Level-triggered, so that epoll and poll() can stand behind the same calls. Deadlines of one kind
+ * are all equally long, so each kind is a list in order of expiry: starting, moving and stopping a
  * timer costs a few pointers however many there are. */
 #ifndef SERVER_LOOP_H
 #define SERVER_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -29,6 +30,7 @@ struct loop_source {
     int fd;
     unsigned wants; /* LOOP_... bits being waited for; 0 = not in the loop */
     void (*ready)(loop_source *s, unsigned events);
+    size_t at; /* its place in the list of those waited for */
 };
 
 struct loop_timer {
@@ -45,7 +47,8 @@ struct loop_alarm {
     loop_alarm *other;
 };
 
-status loop_new(loop **out, err *e);
+/* epoll, or poll. */
+status loop_new(loop **out, bool with_poll, err *e);
 void loop_free(loop *l);
 status loop_add(loop *l, loop_source *s, unsigned wants, err *e);
 void loop_want(loop *l, loop_source *s, unsigned wants);

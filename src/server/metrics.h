@@ -20,7 +20,7 @@ typedef struct metrics {
     histogram first_token, per_token, whole;
     /* HTTP. */
     uint64_t replies[6]; /* by first digit of the status */
-    uint64_t connections, refused;
+    uint64_t connections, refused, limited;
 } metrics;
 
 void metrics_observe(histogram *h, double seconds);

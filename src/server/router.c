@@ -59,6 +59,7 @@ void router_answer(conn *c, const char *base, str body) {
         case 0:
             break;
         case 401:
+        case 429:
             access_refuse(c, path);
             return;
         case 204:

@@ -21,6 +21,7 @@
 #include "server/embed.h"
 #include "server/http.h"
 #include "server/job.h"
+#include "server/rate.h"
 #include "server/shapes.h"
 
 enum {
@@ -308,7 +309,8 @@ static status fill(server *s, rz_engine *engine, const rz_server_options *o, err
     s->began_ns = os_now_ns();
     s->began_unix_ms = os_unix_ms();
     TRY(access_init(s, o, e));
-    TRY(loop_new(&s->loop, e));
+    TRY(loop_new(&s->loop, o->poll_events != 0, e));
+    if (o->rate_per_minute) TRY(rate_new(&s->rate, (uint32_t)o->rate_per_minute, e));
     TRY(outbox_init(s, e));
     s->stop_fd.source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->stop_fd.source.fd < 0) return err_sys(e, errno, "server: cannot create an eventfd");
@@ -329,6 +331,8 @@ rz_status rz_server_new(rz_server **out, rz_engine *engine, const rz_server_opti
         return err_set(err_out, RZ_EINVAL, "server: out or engine is NULL");
     if (o.port > 65535)
         return err_set(err_out, RZ_EINVAL, "server: port %d is above 65535", o.port);
+    if (o.rate_per_minute < 0)
+        return err_set(err_out, RZ_EINVAL, "server: rate_per_minute is %d", o.rate_per_minute);
     server *s = mem_zero(sizeof *s);
     if (!s) return err_set(err_out, RZ_ENOMEM, "server: out of memory");
     s->listener = (server_source){{.fd = -1, .ready = listener_ready}, s};
@@ -386,6 +390,7 @@ void rz_server_free(rz_server *s) {
     buf_free(&s->body);
     arena_free(&s->arena);
     shapes_done(s);
+    rate_free(s->rate);
     mem_free(s->ids);
     mem_free(s->in);
     mem_free(s->model_id);

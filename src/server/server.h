@@ -83,6 +83,7 @@ struct rz_server {
 
     struct shapes *shapes; /* grammars lately asked for, or NULL */
     fim_marks fim;
+    struct rate *rate;         /* NULL: anybody may ask as often as they like */
     struct embedder *embedder; /* computes vectors, NULL until somebody asks for one */
 
     uint64_t began_ns;

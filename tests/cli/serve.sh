@@ -17,6 +17,10 @@ refused "no such model" 1 "$work/none.gguf" serve "$work/none.gguf" --port 0
 refused "no such address" 1 "256.1.1.1" serve --demo --host 256.1.1.1 --port 0
 refused "a size that is none" 2 "--prefix-cache is \"on\", expected off or a size" \
     serve --demo --prefix-cache on
+refused "a rate that is none" 2 "--rate-limit is \"0/min\", expected N/min such as 600/min" \
+    serve --demo --rate-limit 0/min
+refused "no such way to wait" 2 "--events" serve --demo --events kqueue
+refused "no such draft model" 1 "$work/none.gguf" serve --demo --port 0 --draft "$work/none.gguf"
 refused "a port that is none" 2 "--port is \"65536\"" serve --demo --port 65536
 
 # ---- Serving
