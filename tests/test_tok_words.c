@@ -1,5 +1,6 @@
 /* test_tok_words.c - tries, Unigram and greedy vocabularies in GGUF files, SentencePiece models and
  * tekken.json made in code. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/rng.h"
 #include "test.h"
 #include "tokenizer/tok_trie.h"
+#include "unicode/utf8.h"
 #include "vocab.h"
 
 static void test_trie_knows_what_was_put_in_and_nothing_else(void) {
@@ -220,6 +222,88 @@ static void test_sentencepiece_rewrites_spaces_and_keeps_user_pieces(void) {
     buf_free(&m);
 }
 
+/* ---- Unigram beside its definition ---- */
+
+static const struct {
+    const char *piece;
+    float score;
+} tight[] = {{"<unk>", 0},        {"\u2581", -1.3f},  {"a", -2.1f},        {"b", -3.2f},
+             {"aa", -4.2f},       {"ab", -5.3001f},   {"ba", -5.2999f},    {"aab", -7.4003f},
+             {"bb", -6.4f},       {"\u2581a", -3.4f}, {"\u2581ab", -6.6f}, {"abab", -10.6f},
+             {"\u2581z", -30000}, {"d", -2}};
+enum { TIGHT = sizeof tight / sizeof *tight, TIGHT_TEXT = 1200 };
+
+/* The best path through the whole text, every sum rounded to float, the first of equals. */
+static void encode_by_definition(str s, double unk, tok_ids *out) {
+    static double score[TIGHT_TEXT + 1];
+    static size_t from[TIGHT_TEXT + 1], id[TIGHT_TEXT + 1], path[TIGHT_TEXT + 1];
+    for (size_t i = 0; i <= s.len; i++) score[i] = -INFINITY;
+    score[0] = 0;
+    for (size_t at = 0; at < s.len; at++) {
+        if (((unsigned char)s.p[at] & 0xC0) == 0x80) continue;
+        uint32_t cp;
+        const size_t one = utf8_decode((str){s.p + at, s.len - at}, &cp);
+        bool single = false;
+        for (size_t t = 1; t <= TIGHT; t++) { /* the last stands for an unknown character */
+            const str piece = t < TIGHT ? str_of(tight[t].piece) : (str){s.p + at, one};
+            if (t == TIGHT ? single : !str_starts((str){s.p + at, s.len - at}, piece)) continue;
+            const double sum = score[at] + (t < TIGHT ? (double)tight[t].score : unk);
+            const size_t to = at + piece.len;
+            single |= piece.len == one;
+            if ((t == TIGHT ? (double)(float)sum : sum) <= score[to]) continue;
+            score[to] = (double)(float)sum;
+            from[to] = at;
+            id[to] = t;
+        }
+    }
+    size_t n = 0;
+    for (size_t at = s.len; at > 0; at = from[at]) path[n++] = id[at];
+    for (size_t i = n; i-- > 0;)
+        if (path[i] < TIGHT) tok_ids_push(out, (int32_t)path[i]);
+        else if (i + 1 == n || path[i + 1] < TIGHT) tok_ids_push(out, 0);
+}
+
+/* Words come again and again with other sums before them, small ones and such that rounding
+ * decides between paths. */
+static void test_remembered_words_are_what_the_whole_text_gives(void) {
+    static const char *const part[] = {"a", "b", "a", "b", "aab", "abab", " ", " a", "\u4f60", "c"};
+    buf m = BUF_INIT, text = BUF_INIT, spelled = BUF_INIT;
+    err e = {0};
+    for (size_t i = 0; i < TIGHT; i++) put_piece(&m, tight[i].piece, tight[i].score, i ? 1 : 2);
+    put_number(&text, 3, 1);
+    put_message(&m, 2, &text);
+    tok *t = open_model(&m, &e);
+    REQUIRE(t);
+    uint64_t r = 11;
+    size_t wrong = 0;
+    for (int round = 0; round < 400; round++) {
+        tok_ids want = {0}, got = {0};
+        buf_clear(&text);
+        buf_clear(&spelled);
+        for (uint64_t z = rng_below(&r, 3) * rng_below(&r, 40); z > 0; z--) buf_text(&text, "z ");
+        while (text.len < 300) buf_text(&text, part[rng_below(&r, sizeof part / sizeof *part)]);
+        buf_char(&text, 'd');
+        bool space = true;
+        for (size_t i = 0; i < text.len; i++) {
+            if (space) buf_text(&spelled, "\u2581");
+            while (text.p[i] == ' ') i++;
+            buf_char(&spelled, text.p[i]);
+            space = i + 1 < text.len && text.p[i + 1] == ' ';
+        }
+        REQUIRE(spelled.len <= TIGHT_TEXT);
+        encode_by_definition(buf_view(&spelled), (double)(-30000.0f - 10.0f), &want);
+        CHECK(tok_encode(t, buf_view(&text), 0, &got, NULL) == RZ_OK);
+        wrong += got.n != want.n || memcmp(got.p, want.p, got.n * sizeof *got.p) != 0;
+        tok_ids_free(&want);
+        tok_ids_free(&got);
+    }
+    CHECK_MSG(wrong == 0, "%zu of 400 texts differ", wrong);
+    tok_close(t);
+    buf_free(&m);
+    buf_free(&text);
+    buf_free(&spelled);
+}
+
 static void test_damaged_sentencepiece_models_are_refused(void) {
     buf m = BUF_INIT;
     small_model(&m, 7, true);
@@ -298,6 +382,7 @@ void suite_tok_words(void) {
     RUN(test_a_long_text_needs_no_more_memory_than_its_words);
     RUN(test_rwkv_takes_the_longest_token);
     RUN(test_sentencepiece_rewrites_spaces_and_keeps_user_pieces);
+    RUN(test_remembered_words_are_what_the_whole_text_gives);
     RUN(test_damaged_sentencepiece_models_are_refused);
     RUN(test_tekken_files);
 }

@@ -62,12 +62,12 @@ static void pack(uint8_t *packed, const int32_t *id, size_t n) {
 
 void tok_cache_put(const cache_probe *x, const int32_t *id, size_t n) {
     if (!x->slot || n == 0) return;
-    if (x->len <= CACHE_SHORT && n <= CACHE_SHORT_IDS) {
+    if (!x->wide && n <= CACHE_SHORT_IDS) {
         cache_short *s = x->slot; /* the newer of two comes first */
         s[1] = s[0];
         s[0] = (cache_short){x->key[0], x->key[1], {0}, (uint8_t)n};
         pack(s->id, id, n);
-    } else if (x->len > CACHE_SHORT && n <= CACHE_LONG_IDS) {
+    } else if (x->wide && n <= CACHE_LONG_IDS) {
         cache_long *l = x->slot;
         memcpy(l->piece, x->p, x->len);
         pack(l->id, id, n);

@@ -1,6 +1,7 @@
 /* tok_cache.h - remembers what pieces were encoded to. Exact: the whole piece is compared.
  *
- * Short pieces (up to 15 bytes) and long ones (up to 48) have a table each. A short piece has two
+ * Short pieces (up to 15 bytes) and wide ones (up to 48) have a table each; who has many ids for
+ * short pieces may ask for them among the wide ones. A short piece has two
  * places side by side, of which the older is given up; a long one has one place. Ids take three
  * bytes each. A third table remembers which tokens may be neighbours (tok_walk.h). A cache belongs
  * to one encoding call at a time; between calls it waits in its tokenizer's pool, so that text
@@ -19,7 +20,7 @@ enum {
     CACHE_SHORT_SLOTS = 1 << 17,
     CACHE_LONG = 48,
     CACHE_LONG_IDS = 25,
-    CACHE_LONG_SLOTS = 1 << 12,
+    CACHE_LONG_SLOTS = 1 << 14,
     CACHE_PAIRS = 1 << 15,
     CACHE_POOL = 16,
 };
@@ -97,7 +98,17 @@ typedef struct cache_probe {
     const unsigned char *p;
     size_t len;
     void *slot; /* NULL: no cache has it */
+    bool wide;  /* the slot is a cache_long */
 } cache_probe;
+
+/* In the table of wide pieces, whatever the length up to CACHE_LONG. */
+static inline void tok_cache_ask_wide(const tok_cache *c, const unsigned char *p, size_t len,
+                                      cache_probe *x) {
+    x->p = p;
+    x->len = len;
+    x->slot = tok_cache_long(c, p, len);
+    x->wide = true;
+}
 
 /* The cache's lines are asked for long before they are needed: they are far away. `c` may be NULL;
  * `limit` as above. */
@@ -106,8 +117,9 @@ static inline void tok_cache_ask(const tok_cache *c, const unsigned char *p, siz
     x->p = p;
     x->len = len;
     x->slot = NULL;
+    x->wide = len > CACHE_SHORT;
     if (!c || len > CACHE_LONG) return;
-    if (len <= CACHE_SHORT) {
+    if (!x->wide) {
         tok_cache_key(p, len, limit, x->key);
         x->slot = tok_cache_short(c, x->key);
     } else {
@@ -129,7 +141,7 @@ static inline size_t tok_cache_get_short(const cache_probe *x, int32_t *out) {
 /* The ids of the piece; 0: not known. `out` has room for CACHE_LONG_IDS. */
 static inline size_t tok_cache_get(const cache_probe *x, int32_t *out) {
     if (!x->slot) return 0;
-    if (x->len <= CACHE_SHORT) return tok_cache_get_short(x, out);
+    if (!x->wide) return tok_cache_get_short(x, out);
     const cache_long *l = x->slot;
     if (l->len != x->len || memcmp(l->piece, x->p, x->len) != 0) return 0;
     for (int i = 0; i < l->n; i++) out[i] = tok_cache_id(l->id + 3 * i);

@@ -57,3 +57,14 @@ bool tok_charsmap_begins(const tok_charsmap *m, unsigned char byte) {
     const size_t at = offset_of(m->unit[0]) ^ byte;
     return at < m->n && (m->unit[at] & 0x800000FFu) == byte;
 }
+
+bool tok_charsmap_spares(const tok_charsmap *m, unsigned char byte) {
+    if (!tok_charsmap_begins(m, byte)) return true;
+    const uint32_t unit = m->unit[offset_of(m->unit[0]) ^ byte];
+    const size_t children = offset_of(m->unit[0]) ^ byte ^ offset_of(unit);
+    if (unit >> 8 & 1) return false; /* replaced */
+    for (unsigned next = 0; next < 0x80; next++)
+        if ((children ^ next) < m->n && (m->unit[children ^ next] & 0x800000FFu) == next)
+            return false;
+    return true;
+}

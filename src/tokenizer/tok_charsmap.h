@@ -28,4 +28,7 @@ size_t tok_charsmap_find(const tok_charsmap *m, str s, bool longest, str *to);
 /* Does anything that the map replaces begin with this byte? */
 bool tok_charsmap_begins(const tok_charsmap *m, unsigned char byte);
 
+/* Does this ASCII byte stay what it is wherever no byte >= 0x80 stands behind it? */
+bool tok_charsmap_spares(const tok_charsmap *m, unsigned char byte);
+
 #endif

@@ -104,6 +104,7 @@ status tok_unigram_open_gguf(tok *t, const tensor_file *f, err *e) {
     TRY(meta_bool(f, "tokenizer.ggml.remove_extra_whitespaces", &n->one_space, e));
     TRY(read_map(t, f, &n->map, e));
     TRY(keep_user_defined(t, n, e));
+    norm_spm_ready(n);
     n->prefix = prefix;
     t->drops_first_space = prefix;
     const norm_step step = {.op = NORM_OP_SPM, .spm = n};

@@ -130,6 +130,9 @@ status tok_rwkv_open_gguf(tok *t, const tensor_file *f, err *e);
  * nothing; user-defined tokens as they are when `raw_user`. `path` is for error texts. */
 status tok_spm_bytes(tok *t, bool raw_user, const char *path, err *e);
 
+/* Is there U+2581 behind another character? */
+bool tok_space_inside(str piece);
+
 /* A space (spelled U+2581) in front of plain text. */
 typedef enum spm_prefix {
     SPM_PREFIX_NEVER,

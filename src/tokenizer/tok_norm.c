@@ -198,7 +198,7 @@ static void map_graphemes(buf *out, str s, const tok_charsmap *m) {
 static size_t spm_prefix_of(const norm_spm *spm, str s, str *to) {
     tok_special_match m;
     uint32_t cp;
-    if (spm->keep && tok_special_at(spm->keep, s, &m)) {
+    if (spm->keep && spm->keep->any[1][(unsigned char)*s.p] && tok_special_at(spm->keep, s, &m)) {
         *to = (str){s.p, m.len};
         return m.len;
     }
@@ -211,35 +211,67 @@ static size_t spm_prefix_of(const norm_spm *spm, str s, str *to) {
     return 1;
 }
 
-static void put_space(const norm_spm *spm, buf *out) {
-    buf_text(out, spm->plain_space ? " " : "\u2581");
-}
+/* What a byte of the text calls for. An ASCII character that nothing is looked for with is copied;
+ * where the map has it with marks behind it, unless one may follow. */
+enum { SPM_LOOK, SPM_COPY, SPM_SPACE, SPM_UNLESS_MARKED = 4 };
 
-/* ASCII characters but the space that stay what they are, wherever they stand. */
-static void find_plain(const norm_spm *spm, bool plain[256]) {
+void norm_spm_ready(norm_spm *spm) {
     for (int b = 0; b < 256; b++) {
+        const unsigned char c = (unsigned char)b;
         const bool kept = spm->keep && spm->keep->any[1][b];
-        plain[b] =
-            b < 0x80 && b != ' ' && !kept && !tok_charsmap_begins(&spm->map, (unsigned char)b);
+        spm->what[b] = SPM_LOOK;
+        if (b >= 0x80 || kept || !tok_charsmap_spares(&spm->map, c)) continue;
+        spm->what[b] = c == ' ' ? SPM_SPACE : SPM_COPY;
+        if (tok_charsmap_begins(&spm->map, c)) spm->what[b] |= SPM_UNLESS_MARKED;
     }
 }
 
-static size_t plain_run(const bool plain[256], str s) {
+static inline unsigned what_at(const norm_spm *spm, str s, size_t at) {
+    const unsigned what = spm->what[(unsigned char)s.p[at]];
+    if (!(what & SPM_UNLESS_MARKED)) return what;
+    if (at + 1 < s.len && (unsigned char)s.p[at + 1] >= 0x80) return SPM_LOOK;
+    return what - SPM_UNLESS_MARKED;
+}
+
+/* Bytes at the front of s that stay as they are and hold no space. */
+static size_t same_run(const norm_spm *spm, str s) {
     size_t n = 0;
-    while (n < s.len && plain[(unsigned char)s.p[n]]) n++;
+    while (n < s.len) {
+        const unsigned what = what_at(spm, s, n);
+        const str rest = {s.p + n, s.len - n};
+        if (what == SPM_COPY) {
+            n++;
+            continue;
+        }
+        if (what == SPM_SPACE) break;
+        str to;
+        const size_t used = spm_prefix_of(spm, rest, &to);
+        if (to.p != rest.p || memchr(to.p, ' ', to.len)) break;
+        n += used;
+    }
     return n;
+}
+
+static void put_spaced(buf *out, str s, str space) {
+    while (s.len) {
+        const char *at = memchr(s.p, ' ', s.len);
+        const size_t n = at ? (size_t)(at - s.p) : s.len;
+        buf_add(out, s.p, n);
+        if (at) buf_str(out, space);
+        s.p += n + (at != NULL);
+        s.len -= n + (at != NULL);
+    }
 }
 
 static void spm_text(buf *out, str s, const norm_spm *spm) {
     const str space = spm->plain_space ? STR_LIT(" ") : STR_LIT("\u2581");
     bool begun = false, after_space = spm->one_space;
     const size_t start = out->len;
-    bool plain[256];
-    find_plain(spm, plain);
     while (s.len && !out->failed) {
-        const size_t run = plain_run(plain, s);
-        str to = {s.p, run};
-        const size_t used = run ? run : spm_prefix_of(spm, s, &to);
+        const size_t run = same_run(spm, s);
+        const bool one = !run && what_at(spm, s, 0) == SPM_SPACE;
+        str to = {s.p, run + one};
+        const size_t used = run || one ? to.len : spm_prefix_of(spm, s, &to);
         s.p += used;
         s.len -= used;
         while (after_space && to.len && *to.p == ' ') {
@@ -247,18 +279,16 @@ static void spm_text(buf *out, str s, const norm_spm *spm) {
             to.len--;
         }
         if (to.len == 0) continue;
-        if (!begun && spm->prefix) put_space(spm, out);
+        if (!begun && spm->prefix) buf_str(out, space);
         begun = true;
         if (run) buf_add(out, to.p, run);
-        for (size_t i = 0; !run && i < to.len; i++) {
-            if (to.p[i] == ' ') put_space(spm, out);
-            else buf_char(out, to.p[i]);
-        }
+        else if (one) buf_str(out, space);
+        else put_spaced(out, to, space);
         after_space = spm->one_space && to.p[to.len - 1] == ' ';
     }
     while (spm->one_space && out->len - start >= space.len && str_ends(buf_view(out), space))
         out->len -= space.len;
-    if (begun && spm->suffix) put_space(spm, out);
+    if (begun && spm->suffix) buf_str(out, space);
 }
 
 /* ---- */

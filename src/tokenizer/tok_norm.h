@@ -35,7 +35,11 @@ typedef struct norm_spm {
     bool suffix;                 /* a space behind */
     bool one_space;              /* none at the ends, one between words */
     bool plain_space;            /* ' ' stays ' ' */
+    uint8_t what[256];           /* what a byte calls for, by norm_spm_ready */
 } norm_spm;
+
+/* Once `map` and `keep` are there. */
+void norm_spm_ready(norm_spm *spm);
 
 typedef struct norm_step {
     norm_op op;

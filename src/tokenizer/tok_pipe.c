@@ -9,16 +9,18 @@ typedef struct pipe_state {
     size_t n_step;
     word_model model;
     tok_methods methods; /* with the model's name */
+    tok_cache_pool caches;
 } pipe_state;
 
 static status encode_pipe(const tok *t, str text, int where, tok_ids *out, err *e) {
-    const pipe_state *p = t->state;
+    pipe_state *p = t->state;
     if (text.len >= UINT32_MAX / 4)
         return err_set(e, RZ_EINVAL, "tokenizer: a text of %zu bytes, expected less than 1 GiB",
                        text.len);
     pre_words words = {0};
     word_work w = {.failed = false};
     merge_work_init(&w.merge);
+    if (p->model.remembers) w.cache = tok_cache_take(&p->caches);
     status s = pre_run(p->step, p->n_step, text, where & TOK_AT_START, &words, e);
     for (size_t i = 0; s >= 0 && i < words.n && !w.failed && !out->failed; i++) {
         const pre_word word = words.p[i];
@@ -29,6 +31,7 @@ static status encode_pipe(const tok *t, str text, int where, tok_ids *out, err *
     }
     if (s >= 0 && (w.failed || w.merge.failed || w.text.failed))
         s = err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
+    tok_cache_give(&p->caches, w.cache);
     merge_work_free(&w.merge);
     buf_free(&w.text);
     mem_free(w.best);
@@ -36,14 +39,20 @@ static status encode_pipe(const tok *t, str text, int where, tok_ids *out, err *
     return s;
 }
 
+static void forget_pipe(void *state) {
+    pipe_state *p = state;
+    tok_cache_pool_clear(&p->caches);
+}
+
 static void free_pipe(void *state) {
     pipe_state *p = state;
+    if (p) forget_pipe(p);
     for (size_t i = 0; p && i < p->n_step; i++) re_free(p->step[i].re);
 }
 
 static void make_pipe(pipe_state *p, pre_step *step, size_t n_step, word_model m) {
-    const tok_methods methods = {m.name, encode_pipe, free_pipe, NULL, NULL, tok_pipe_rzv};
-    *p = (pipe_state){step, n_step, m, methods};
+    const tok_methods methods = {m.name, encode_pipe, free_pipe, NULL, forget_pipe, tok_pipe_rzv};
+    *p = (pipe_state){.step = step, .n_step = n_step, .model = m, .methods = methods};
 }
 
 status tok_pipe_init(tok *t, pre_step *step, size_t n_step, word_model m, err *e) {

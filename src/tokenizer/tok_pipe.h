@@ -7,6 +7,7 @@
 #define TOKENIZER_TOK_PIPE_H
 
 #include "regex/re.h"
+#include "tokenizer/tok_cache.h"
 #include "tokenizer/tok_impl.h"
 #include "tokenizer/tok_trie.h"
 
@@ -18,9 +19,10 @@ typedef struct word_work {
     buf text;
     struct unigram_best *best; /* [cap], of tok_unigram.c */
     size_t cap;
-    bool failed;   /* out of memory */
-    bool last_unk; /* the last id was unknown, and the next unknown character belongs to it */
-    double score;  /* of the best path so far */
+    tok_cache *cache; /* of words, where the model wants one and there is memory; or NULL */
+    bool failed;      /* out of memory */
+    bool last_unk;    /* the last id was unknown, and the next unknown character belongs to it */
+    double score;     /* of the best path so far */
 } word_work;
 
 typedef struct word_model {
@@ -28,6 +30,7 @@ typedef struct word_model {
     void (*encode)(const tok *t, const void *state, str word, word_work *w, tok_ids *out);
     void *state;                                        /* in the tokenizer's arena */
     status (*rzv)(struct rzv *a, struct word_model *m); /* its part of a compact file */
+    bool remembers;                                     /* words, in word_work.cache */
 } word_model;
 /* Write m->state, or make *m. */
 status tok_unigram_rzv(struct rzv *a, word_model *m);

@@ -143,7 +143,9 @@ static status rzv_spm_norm(rzv *a, norm_spm *n) {
     TRY(rzv_flag(a, "prefix", &n->prefix));
     TRY(rzv_flag(a, "suffix", &n->suffix));
     TRY(rzv_flag(a, "one_space", &n->one_space));
-    return rzv_flag(a, "plain_space", &n->plain_space);
+    TRY(rzv_flag(a, "plain_space", &n->plain_space));
+    norm_spm_ready(n);
+    return RZ_OK;
 }
 
 /* Regular expressions are compiled again from their text, which is in `from`. */

@@ -202,7 +202,7 @@ static bool split_piece(const spm *s, const tok *t, tok_index *x, uint32_t id, u
     return true;
 }
 
-static bool space_inside(str piece) {
+bool tok_space_inside(str piece) {
     bool text = false;
     for (size_t i = 0; i < piece.len; i++) {
         const bool space = str_starts((str){piece.p + i, piece.len - i}, STR_LIT("\u2581"));
@@ -256,7 +256,7 @@ static bool find_merges(spm *s, tok *t, tok_index *x, const merge_list *given, a
     for (uint32_t id = 0; ok && id < t->n; id++) {
         if (!can_merge(t, id)) continue;
         if (!given) ok = split_piece(s, t, x, id, rank[id], &list);
-        if (space_inside(t->piece[id])) s->words_apart = false;
+        if (tok_space_inside(t->piece[id])) s->words_apart = false;
     }
     ok = ok && merge_table_build(&s->merges, given ? given : &list, &t->mem);
     merge_list_free(&list);

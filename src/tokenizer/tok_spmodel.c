@@ -272,6 +272,7 @@ static status finish(spmodel *m, err *e) {
                            (unsigned)id, STR_FMT(m->piece[id]));
     }
     TRY(find_specials(m, e));
+    norm_spm_ready(m->norm);
     TRY(tok_spm_bytes(t, false, m->path, e));
     const tok_spm_options o = {.where = m->path, .prefix = SPM_PREFIX_NEVER, .keeps_spaces = true};
     TRY(m->kind == KIND_BPE ? tok_spm_init(t, &m->x, NULL, &o, e) : open_unigram(m, e));

@@ -91,7 +91,7 @@ status tok_word_bpe_init(word_model *m, tok *t, const merge_list *merges, const 
         memcpy(b->byte, o->byte, sizeof b->byte);
         b->o.byte = b->byte;
     }
-    *m = (word_model){"BPE", encode_word_bpe, b, tok_word_bpe_rzv};
+    *m = (word_model){"BPE", encode_word_bpe, b, tok_word_bpe_rzv, false};
     return RZ_OK;
 }
 
@@ -110,6 +110,6 @@ status tok_word_bpe_rzv(rzv *a, word_model *m) {
     TRY(rzv_flag(a, "ignore_merges", &b->o.ignore_merges));
     b->o.byte = bytes ? b->byte : NULL;
     b->inside = tok_trie_walk(&b->trie, 0, b->o.inside);
-    *m = (word_model){"BPE", encode_word_bpe, b, tok_word_bpe_rzv};
+    *m = (word_model){"BPE", encode_word_bpe, b, tok_word_bpe_rzv, false};
     return RZ_OK;
 }

@@ -73,7 +73,7 @@ status tok_wordpiece_init(word_model *m, tok *t, const wordpiece_options *o, err
         return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     p->o = *o;
     p->inside = tok_trie_walk(&p->trie, 0, o->inside);
-    *m = (word_model){"WordPiece", encode_wordpiece, p, tok_wordpiece_rzv};
+    *m = (word_model){"WordPiece", encode_wordpiece, p, tok_wordpiece_rzv, false};
     return RZ_OK;
 }
 
@@ -91,7 +91,7 @@ status tok_wordlevel_init(word_model *m, tok *t, int32_t unk, err *e) {
     if (!p || !build(&p->trie, t, t->piece))
         return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     p->o.unk = unk;
-    *m = (word_model){"WordLevel", encode_wordlevel, p, tok_wordlevel_rzv};
+    *m = (word_model){"WordLevel", encode_wordlevel, p, tok_wordlevel_rzv, false};
     return RZ_OK;
 }
 
@@ -118,7 +118,7 @@ status tok_greedy_init(word_model *m, tok *t, int32_t unk, err *e) {
     mem_free(text);
     if (!ok) return err_set(e, RZ_ENOMEM, "tokenizer: out of memory");
     p->o.unk = unk;
-    *m = (word_model){"greedy", encode_greedy, p, tok_greedy_rzv};
+    *m = (word_model){"greedy", encode_greedy, p, tok_greedy_rzv, false};
     return RZ_OK;
 }
 
@@ -141,20 +141,20 @@ status tok_wordpiece_rzv(rzv *a, word_model *m) {
     TRY(rzv_u32(a, "max_chars", &max_chars, 0, UINT32_MAX));
     p->o.max_chars = max_chars;
     p->inside = tok_trie_walk(&p->trie, 0, p->o.inside);
-    *m = (word_model){"WordPiece", encode_wordpiece, p, tok_wordpiece_rzv};
+    *m = (word_model){"WordPiece", encode_wordpiece, p, tok_wordpiece_rzv, false};
     return RZ_OK;
 }
 
 status tok_wordlevel_rzv(rzv *a, word_model *m) {
     wordpiece *p;
     TRY(rzv_words(a, m, &p));
-    *m = (word_model){"WordLevel", encode_wordlevel, p, tok_wordlevel_rzv};
+    *m = (word_model){"WordLevel", encode_wordlevel, p, tok_wordlevel_rzv, false};
     return RZ_OK;
 }
 
 status tok_greedy_rzv(rzv *a, word_model *m) {
     wordpiece *p;
     TRY(rzv_words(a, m, &p));
-    *m = (word_model){"greedy", encode_greedy, p, tok_greedy_rzv};
+    *m = (word_model){"greedy", encode_greedy, p, tok_greedy_rzv, false};
     return RZ_OK;
 }

@@ -32,12 +32,8 @@ static unsigned fitting(str s, lead l) {
     return n;
 }
 
-size_t utf8_decode(str s, uint32_t *cp) {
+size_t utf8_decode_any(str s, uint32_t *cp) {
     const unsigned char first = (unsigned char)s.p[0];
-    if (first < 0x80) {
-        *cp = first;
-        return 1;
-    }
     const lead l = lead_of(first);
     *cp = UTF8_BAD;
     if (l.len == 0) return 1;
