@@ -12,7 +12,7 @@
  *   8. Regex       regular expressions, the engine that splits text for tokenizers
  *   9. Quantizing  a model file in fewer bits
  *  10. Measuring   the limits of the machine, where time goes
- *  11. Training    token files
+ *  11. Training    token files, models from nothing
  *  12. Predicting  classic models (.apr): numbers in, classes or numbers out
  *
  * Rules that hold for every function here:
@@ -730,6 +730,55 @@ typedef struct rz_prepare_report {
 RZ_API rz_status rz_prepare(const rz_tokenizer *t, const char *const *in, size_t n_in,
                             const char *out, const rz_prepare_options *opt,
                             rz_prepare_report *report, rz_error *err);
+
+typedef struct rz_train_plan {
+    uint64_t weights, tokens;
+    uint64_t sequences, validation_sequences;
+    uint64_t steps, first_step; /* first_step: done before, when a run is continued */
+    uint64_t memory;            /* bytes that will be used, estimated */
+} rz_train_plan;
+
+typedef struct rz_train_step {
+    uint64_t step, tokens; /* done so far */
+    double loss;           /* of this step, in nats for a token */
+    double grad_norm;      /* before clipping */
+    double learning_rate;
+    double epoch; /* times the data have been read */
+    double validation_loss;
+    int has_validation;
+    double steps_per_second, tokens_per_second; /* since the call before */
+    uint64_t memory;                            /* resident bytes now */
+} rz_train_step;
+
+typedef struct rz_train_options {
+    size_t size;
+    uint32_t seq_len, batch_size, grad_accum; /* 0 = as the configuration says, like all of these */
+    uint64_t max_steps;
+    int max_checkpoints; /* -1 = as the configuration says, 0 = all                        */
+    int64_t seed;        /* -1 = as the configuration says                                 */
+    const char *dtype;   /* "f32"                                                          */
+    const char *folder;  /* of checkpoints                                                 */
+    const char *resume;  /* "auto" = continue the latest checkpoint of the folder, if any; a
+                            checkpoint; or NULL                                            */
+    int threads;         /* 0 = one per core; the weights are the same for any number      */
+    /* Each may be NULL. */
+    void (*plan)(void *ud, const rz_train_plan *p);       /* before the first step    */
+    int (*step)(void *ud, const rz_train_step *s);        /* a line of the log        */
+    void (*saved)(void *ud, const char *path, int final); /* a checkpoint was written */
+    int (*stop)(void *ud); /* non-zero, asked after each step: write a checkpoint and stop  */
+    void *ud;
+} rz_train_options;
+#define RZ_TRAIN_INIT                                                                              \
+    {                                                                                              \
+        sizeof(rz_train_options), 0, 0, 0, 0, -1, -1, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, \
+            NULL                                                                                   \
+    }
+
+/* Train a model as the YAML file `config` says on the token file `data` (NULL: random tokens, to
+ * try things). Checkpoints appear in a folder, each file whole or not at all, and open as models.
+ * RZ_ECANCELED when it was stopped. `opt` may be NULL. */
+RZ_API rz_status rz_train(const char *config, const char *data, const rz_train_options *opt,
+                          rz_error *err);
 
 /* ---- 12. Predicting --------------------------------------------------- */
 

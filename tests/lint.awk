@@ -160,6 +160,7 @@ function check_environment(    name) {
     else if (file ~ /^src\//) {
         name = substr($0, RSTART + 8, RLENGTH - 10)
         if (name !~ /^RZ_(CPU|LOG|THREADS)$/ && !(file ~ /^src\/lambda\// && name ~ /^_?AWS_/) &&
+            !(base == "cmd_train.c" && name == "OXIDIZED_RUN_DIR") &&
             !(base == "cmd_serve.c" && name == "REALIZAR_API_KEY") &&
             !(base == "cmd_vocab.c" && name ~ /^(REALIZAR_VOCAB_DIR|HOME)$/) &&
             !(base == "tok_find.c" && name ~ /^(REALIZAR_VOCAB_DIR|XDG_DATA_HOME|HOME)$/) &&

@@ -23,6 +23,9 @@
     X(convert)           \
     X(importance)        \
     X(prepare)           \
+    X(train_grad)        \
+    X(train_config)      \
+    X(train)             \
     X(gguf)              \
     X(gguf_bad)          \
     X(safetensors)       \

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "cli/args.h"
 #include "test.h"
 
@@ -224,15 +225,15 @@ static void test_help_stays_within_80_columns(void) {
 
 static void test_near_names_are_near(void) {
     static const char *const names[] = {"run", "serve", "temperature", "top-k", "top-p"};
-    CHECK_STR(args_nearest("rnu", names, 5), "run");
-    CHECK_STR(args_nearest("sreve", names, 5), "serve");
-    CHECK_STR(args_nearest("temp", names, 5), "temperature");
-    CHECK_STR(args_nearest("tempreatur", names, 5), "temperature");
-    CHECK_STR(args_nearest("top_k", names, 5), "top-k");
-    CHECK(args_nearest("xyz", names, 5) == NULL);
-    CHECK(args_nearest("", names, 5) == NULL);
-    CHECK(args_nearest("r", names, 5) == NULL);
-    CHECK(args_nearest("a-name-that-is-longer-than-any-option-there-is", names, 5) == NULL);
+    CHECK_STR(nearest_name("rnu", names, 5), "run");
+    CHECK_STR(nearest_name("sreve", names, 5), "serve");
+    CHECK_STR(nearest_name("temp", names, 5), "temperature");
+    CHECK_STR(nearest_name("tempreatur", names, 5), "temperature");
+    CHECK_STR(nearest_name("top_k", names, 5), "top-k");
+    CHECK(nearest_name("xyz", names, 5) == NULL);
+    CHECK(nearest_name("", names, 5) == NULL);
+    CHECK(nearest_name("r", names, 5) == NULL);
+    CHECK(nearest_name("a-name-that-is-longer-than-any-option-there-is", names, 5) == NULL);
 }
 
 static void test_no_memory_is_an_error(void) {

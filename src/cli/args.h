@@ -76,7 +76,4 @@ void args_help(const arg_spec *spec, const char *command, const char *summary, b
 /* Only the lines "usage: realizar command ...". */
 void args_usage(const arg_spec *spec, const char *command, buf *out);
 
-/* The name that was probably meant, or NULL when none is close. */
-const char *args_nearest(const char *given, const char *const *name, size_t n);
-
 #endif

@@ -19,6 +19,7 @@
     X("Models",   quantize,   "a model file in fewer bits")                                \
     X("Models",   convert,    "folders to GGUF files and back, in any type")                \
     X("Models",   imatrix,    "which inputs of a model matter, for quantize")               \
+    X("Train",    train,      "a model from a configuration and tokens")                  \
     X("Train",    prepare,    "texts to a file of tokens, to train on")                    \
     X("Classic",  predict,    "ask a classic model (.apr) about rows of numbers")          \
     X("Classic",  fit,        "make a classic model from a table")                         \

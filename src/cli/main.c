@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/nearest.h"
 #include "cli/cmd.h"
 #include "cli/cmd_list.h"
 #include "cli/output.h"
@@ -71,7 +72,7 @@ static int unknown(const char *name) {
     const char *names[ROWS + 1];
     for (size_t i = 0; i < ROWS; i++) names[i] = rows[i].name;
     names[ROWS] = "help";
-    const char *near = args_nearest(name, names, ROWS + 1);
+    const char *near = nearest_name(name, names, ROWS + 1);
     const bool option = name[0] == '-', file = str_ends(str_of(name), STR_LIT(".gguf"));
     if (file)
         fprintf(stderr, "realizar: \"%.80s\": no such command; did you mean realizar run %.80s?\n",

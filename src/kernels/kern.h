@@ -89,6 +89,18 @@ typedef struct kern_scan {
     float skip, last_in;
 } kern_scan;
 
+/* Panels of products whose both sides change (training). */
+enum { KERN_TILE_ROWS = 12, KERN_TILE_COLS = 16 };
+
+/* One step of AdamW: g' = g * scale; m = b1 m + (1 - b1) g'; v = b2 v + (1 - b2) g'^2;
+ * w = w * keep - rate * m / (sqrt(v) * v_scale + eps). */
+typedef struct kern_adam {
+    float scale, b1, b2, eps;
+    float rate;    /* learning rate / (1 - b1^t) */
+    float v_scale; /* 1 / sqrt(1 - b2^t) */
+    float keep;    /* 1 - learning rate * decay */
+} kern_adam;
+
 typedef struct kern {
     const char *name;
 
@@ -156,6 +168,24 @@ typedef struct kern {
                         const float *B, const float *C, const float *skip, size_t n, size_t N,
                         float max);
     void (*state_scan)(const kern_scan *s);
+
+    /* ---- Training (kern_train.inc) ---- */
+
+    /* c[rows][cols] = (add ? c : 0) + a b, each output one chain of fma in order of k. a is a panel
+     * [K][KERN_TILE_ROWS], b one of [K][KERN_TILE_COLS]; rows and cols count what is stored. */
+    void (*tile)(float *c, size_t c_stride, const float *a, const float *b, size_t K, uint32_t rows,
+                 uint32_t cols, int add);
+    float (*dot)(const float *x, const float *y, size_t n);
+    /* y[n] = a * x + y, rounded once */
+    void (*add_scaled)(float *y, float a, const float *x, size_t n);
+    float (*most)(const float *x, size_t n); /* largest; -infinity for n == 0 */
+    /* x[n] = exp(x * scale - shift); returns their sum */
+    float (*exp_sum)(float *x, size_t n, float scale, float shift);
+    /* h[n] = silu(gate) * up, and its gradients for dh: dgate may be dh. */
+    void (*silu_back)(float *h, float *dgate, float *dup, const float *gate, const float *up,
+                      const float *dh, size_t n);
+    /* AdamW on n weights; see kern_adam. */
+    void (*adam)(float *w, float *m, float *v, const float *g, size_t n, const kern_adam *c);
 } kern;
 
 /* The best table of this processor, or the one RZ_CPU names: scalar, avx2, avxvnni, avx512, neon,

@@ -18,7 +18,7 @@ done
 commands=$(sed -n '/^Generate:/,/^Other:/s/^  \([a-z]*\) .*/\1/p' "$work/out")
 is "commands" "$(echo $commands)" \
     "run generate embed serve health info tokenize tokenizer decode logits vocab \
-quantize convert imatrix prepare predict fit bench perplexity completion"
+quantize convert imatrix train prepare predict fit bench perplexity completion"
 version=$(sed -n 's/^#define RZ_VERSION_[A-Z]* *//p' include/realizar.h | paste -sd.)
 for word in --version -V; do
     try $word
