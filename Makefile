@@ -99,7 +99,8 @@ FUZZERS  := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 EXAMPLES := $(patsubst examples/%.c,$(BIN)/examples/%,$(wildcard examples/*.c))
 
 .PHONY: all help test quick asan ubsan tsan fuzz bench lint install uninstall clean demo static \
-        examples test-ready fuzz-ready fuzz-replay aarch64 bench-tools lambda-model FORCE
+        examples test-ready fuzz-ready fuzz-replay aarch64 bench-tools lambda-model \
+        lambda-package FORCE
 
 all: $(BIN)/realizar $(BIN)/librealizar.a $(BIN)/librealizar.so $(BIN)/realizar.pc ## everything that `make install` copies
 
@@ -151,6 +152,10 @@ $(BIN)/realizar.pc: FORCE
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' \
 	  'Name: realizar' 'Description: run and serve language models' 'Version: $(VERSION)' \
 	  'Libs: -L$${libdir} -lrealizar' 'Libs.private: -pthread -lm' 'Cflags: -I$${includedir}' > $@
+
+LAMBDA_MODEL ?=
+lambda-package: $(BIN)/realizar-static ## build/lambda.zip: an AWS Lambda function; LAMBDA_MODEL=FILE goes into it
+	@sh src/lambda/package.sh $(BIN)/realizar-static $(BIN)/lambda.zip $(LAMBDA_MODEL)
 
 static: $(BIN)/realizar-static ## build/realizar-static: one file that needs no shared library
 

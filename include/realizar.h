@@ -483,7 +483,8 @@ typedef struct rz_server rz_server;
 typedef struct rz_server_options {
     size_t size;
     const char *host;       /* NULL = "127.0.0.1"                                        */
-    int port;               /* 0 = 8080; -1 = any free one (see rz_server_port)          */
+    int port;               /* 0 = 8080; -1 = any free one (see rz_server_port); -2 = none:
+                               only rz_server_connect reaches it                         */
     const char *model_id;   /* name in /models; NULL = "default"                         */
     size_t max_body_bytes;  /* 0 = 8 MiB                                                 */
     size_t max_connections; /* 0 = 4096, lowered to what the descriptor limit allows     */
@@ -515,6 +516,27 @@ RZ_API rz_status rz_server_run(rz_server *s, rz_error *err);
 RZ_API void rz_server_stop(rz_server *s);
 RZ_API void rz_server_free(rz_server *s);
 RZ_API int rz_server_port(const rz_server *s);
+/* A connection from within the process, for a server with port -2: a non-blocking stream socket to
+ * speak HTTP on, the caller's to close. The end of the connection when the server has ended.
+ * [threads] */
+RZ_API rz_status rz_server_connect(rz_server *s, int *fd, rz_error *err);
+
+/* AWS Lambda: events of its runtime API answered by a server's routes. An event is what a function
+ * URL, API Gateway (both versions) or a load balancer sends, or JSON for one of the routes. */
+typedef struct rz_lambda_options {
+    size_t size;
+    const char *api; /* "host:port" of the runtime API; NULL = $AWS_LAMBDA_RUNTIME_API        */
+    int streaming;   /* 1: answers are sent as they are made (InvokeMode RESPONSE_STREAM)     */
+} rz_lambda_options;
+#define RZ_LAMBDA_INIT \
+    { sizeof(rz_lambda_options), NULL, 0 }
+
+/* Runs the server, which has port -2, on a thread of its own and answers events one after the other
+ * until rz_server_stop. RZ_EIO when the runtime API fails: then the process has to end. */
+RZ_API rz_status rz_lambda_run(rz_server *s, const rz_lambda_options *opt, rz_error *err);
+/* Tell the runtime API that there will be no server, and why. */
+RZ_API rz_status rz_lambda_init_error(const rz_lambda_options *opt, const rz_error *why,
+                                      rz_error *err);
 
 /* ---- 8. Regular expressions ------------------------------------------- */
 

@@ -162,6 +162,8 @@ function check_environment(    name) {
         if (name !~ /^RZ_(CPU|LOG|THREADS)$/ && !(file ~ /^src\/lambda\// && name ~ /^_?AWS_/) &&
             !(base == "cmd_train.c" && name == "OXIDIZED_RUN_DIR") &&
             !(base == "cmd_serve.c" && name == "REALIZAR_API_KEY") &&
+            !(base == "cmd_lambda.c" &&
+              name ~ /^(REALIZAR_API_KEY|REALIZAR_ARGS|_HANDLER|AWS_LAMBDA_RUNTIME_API)$/) &&
             !(base == "cmd_vocab.c" && name ~ /^(REALIZAR_VOCAB_DIR|HOME)$/) &&
             !(base == "tok_find.c" && name ~ /^(REALIZAR_VOCAB_DIR|XDG_DATA_HOME|HOME)$/) &&
             !(base == "model_store.c" &&

@@ -51,7 +51,7 @@
     X(toolcall)          \
     X(kern)              \
     X(apr) X(classic) X(table) X(fit) \
-    X(gram) X(gram_schema) X(ops) X(latent) X(args) X(cli) X(tok_walk) X(encode)
+    X(gram) X(gram_schema) X(ops) X(latent) X(args) X(cli) X(tok_walk) X(encode) X(lambda)
 
 /* Suites whose code runs on the caller's thread alone: `--threaded` leaves them out, there is no
  * race for tsan to find in them. */

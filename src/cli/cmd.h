@@ -23,9 +23,9 @@ typedef struct cmd_spec {
 } cmd_spec;
 
 extern const cmd_spec cmd_bench, cmd_completion, cmd_convert, cmd_decode, cmd_embed, cmd_fit,
-    cmd_generate, cmd_health, cmd_imatrix, cmd_info, cmd_logits, cmd_perplexity, cmd_predict,
-    cmd_prepare, cmd_quantize, cmd_run, cmd_serve, cmd_tokenize, cmd_tokenizer, cmd_train,
-    cmd_vocab;
+    cmd_generate, cmd_health, cmd_imatrix, cmd_info, cmd_lambda, cmd_logits, cmd_perplexity,
+    cmd_predict, cmd_prepare, cmd_quantize, cmd_run, cmd_serve, cmd_tokenize, cmd_tokenizer,
+    cmd_train, cmd_vocab;
 
 typedef struct cmd_row {
     const char *group, *name, *summary;

@@ -9,6 +9,7 @@
     X("Generate", generate,   "the same as run, with model and prompt as options")         \
     X("Generate", embed,      "texts as vectors, for searching and comparing")             \
     X("Serve",    serve,      "answer over HTTP")                                          \
+    X("Serve",    lambda,     "answer events of AWS Lambda")                               \
     X("Serve",    health,     "ask a running server whether it is well")                   \
     X("Inspect",  info,       "describe a model file, or this program")                    \
     X("Inspect",  tokenize,   "text to token ids")                                         \

@@ -134,7 +134,14 @@ static int run(const cmd_row *row, int argc, char **argv) {
     return code;
 }
 
+/* The name a Lambda package's program must have. */
+static bool is_bootstrap(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return strcmp(slash ? slash + 1 : path, "bootstrap") == 0;
+}
+
 int main(int argc, char **argv) {
+    if (argc == 1 && is_bootstrap(argv[0])) return run(find("lambda"), 0, argv + 1);
     if (argc < 2) {
         fputs(short_usage, stderr);
         return CMD_FAILED;

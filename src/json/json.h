@@ -48,8 +48,9 @@ bool json_int(const json *v, int64_t min, int64_t max, int64_t *out);
 /* "object", "string" ...: for error texts. */
 const char *json_kind_name(json_kind k);
 
-/* Writing. Text that is not valid UTF-8 comes out with U+FFFD in place of each bad byte. */
-void json_write_string(buf *b, str s);
+/* Writing. Text that is not valid UTF-8 comes out with U+FFFD in place of each bad byte, and the
+ * answer is false. */
+bool json_write_string(buf *b, str s);
 /* Shortest spelling that reads back as the same double; non-finite numbers become null. */
 void json_write_number(buf *b, double v);
 /* The tree as compact JSON. */

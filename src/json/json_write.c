@@ -23,7 +23,8 @@ static void escape(buf *b, unsigned char c) {
     }
 }
 
-void json_write_string(buf *b, str s) {
+bool json_write_string(buf *b, str s) {
+    bool good = true;
     buf_char(b, '"');
     size_t from = 0, i = 0; /* [from, i) is good and not written yet */
     while (i < s.len) {
@@ -37,6 +38,7 @@ void json_write_string(buf *b, str s) {
         }
         buf_add(b, s.p + from, i - from);
         if (cp == UTF8_BAD) {
+            good = false;
             for (size_t k = 0; k < n; k++) buf_text(b, "\xEF\xBF\xBD");
         } else {
             escape(b, c);
@@ -46,6 +48,7 @@ void json_write_string(buf *b, str s) {
     }
     if (i > from) buf_add(b, s.p + from, i - from);
     buf_char(b, '"');
+    return good;
 }
 
 /* From what printf wrote: '.' for the host's decimal point, no '+' and no leading zeros in the

@@ -17,14 +17,6 @@ static int encode_flags(fields *f) {
            (fields_bool(f, "parse_special", false) ? RZ_ENCODE_SPECIAL : 0);
 }
 
-static size_t replacements(str s) {
-    const str mark = STR_LIT("\xEF\xBF\xBD");
-    size_t n = 0;
-    for (ptrdiff_t at; (at = str_find(s, mark)) >= 0; n++)
-        s = (str){s.p + at + mark.len, s.len - (size_t)at - mark.len};
-    return n;
-}
-
 /* What the token stands for: a text, or its bytes where they are none by themselves. */
 static void write_piece(buf *b, const rz_tokenizer *t, rz_token id) {
     str piece = {NULL, 0};
@@ -32,8 +24,7 @@ static void write_piece(buf *b, const rz_tokenizer *t, rz_token id) {
                                          : rz_token_bytes(t, id, &piece.len);
     if (!piece.p) piece = (str){"", 0};
     const size_t at = b->len;
-    json_write_string(b, piece);
-    if (b->failed || replacements((str){b->p + at, b->len - at}) == replacements(piece)) return;
+    if (json_write_string(b, piece)) return;
     b->len = at;
     for (size_t i = 0; i < piece.len; i++) {
         buf_char(b, i ? ',' : '[');

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -140,6 +141,43 @@ static bool accept_one(server *s) {
     }
 }
 
+/* Connections from within the process. */
+static void given_ready(loop_source *source, unsigned events) {
+    (void)events;
+    server *s = ((server_source *)source)->srv;
+    const struct sockaddr_in6 nobody = {0};
+    int fd;
+    while (read(source->fd, &fd, sizeof fd) == sizeof fd) {
+        if (s->draining) close(fd);
+        else conn_open(s, fd, &nobody);
+    }
+}
+
+static status accept_given(server *s, err *e) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return err_sys(e, errno, "server: cannot create a pipe");
+    s->given.source.fd = ends[0];
+    s->give_fd = ends[1];
+    return loop_add(s->loop, &s->given.source, LOOP_READ, e);
+}
+
+rz_status rz_server_connect(rz_server *s, int *fd, rz_error *err_out) {
+    int pair[2];
+    if (!s || !fd) return err_set(err_out, RZ_EINVAL, "server: server or fd is NULL");
+    if (s->give_fd < 0)
+        return err_set(err_out, RZ_EINVAL, "server: it listens; connect to its port");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(err_out, errno, "server: cannot create a connection");
+    if (write(s->give_fd, &pair[1], sizeof pair[1]) != sizeof pair[1]) {
+        close(pair[0]);
+        close(pair[1]);
+        return err_set(err_out, RZ_EFULL, "server: too many connections wait");
+    }
+    *fd = pair[0];
+    return RZ_OK;
+}
+
 static void listener_ready(loop_source *source, unsigned events) {
     (void)events;
     server *s = ((server_source *)source)->srv;
@@ -169,7 +207,8 @@ static void close_listener(server *s) {
 
 static void drain(server *s) {
     /* Who is in the listener's queue has connected: they are still answered. */
-    for (int i = 0; i < ACCEPT_AT_ONCE && accept_one(s); i++) continue;
+    if (s->give_fd >= 0) given_ready(&s->given.source, LOOP_READ);
+    for (int i = 0; s->give_fd < 0 && i < ACCEPT_AT_ONCE && accept_one(s); i++) continue;
     s->draining = true;
     close_listener(s);
     log_info("server: finishing %zu requests, then stopping", s->n_job);
@@ -315,6 +354,7 @@ static status fill(server *s, rz_engine *engine, const rz_server_options *o, err
     s->stop_fd.source.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (s->stop_fd.source.fd < 0) return err_sys(e, errno, "server: cannot create an eventfd");
     TRY(loop_add(s->loop, &s->stop_fd.source, LOOP_READ, e));
+    if (o->port == -2) return accept_given(s, e);
     return listen_on(s, o->host ? o->host : "127.0.0.1",
                      o->port < 0    ? 0
                      : o->port == 0 ? DEFAULT_PORT
@@ -337,6 +377,8 @@ rz_status rz_server_new(rz_server **out, rz_engine *engine, const rz_server_opti
     if (!s) return err_set(err_out, RZ_ENOMEM, "server: out of memory");
     s->listener = (server_source){{.fd = -1, .ready = listener_ready}, s};
     s->stop_fd = (server_source){{.fd = -1, .ready = stop_ready}, s};
+    s->given = (server_source){{.fd = -1, .ready = given_ready}, s};
+    s->give_fd = -1;
     set_limits(&s->lim, &o);
     const status got = fill(s, engine, &o, err_out);
     if (got < 0) {
@@ -358,7 +400,7 @@ rz_status rz_server_run(rz_server *s, rz_error *err_out) {
     s->ran = true;
     s->log_access = log_wants(RZ_LOG_INFO);
     set_alarms(s);
-    log_info("server: listening on port %d", s->port);
+    if (s->give_fd < 0) log_info("server: listening on port %d", s->port);
     status got = RZ_OK;
     while (got == RZ_OK && !finished(s)) {
         got = loop_wait(s->loop, err_out);
@@ -369,6 +411,7 @@ rz_status rz_server_run(rz_server *s, rz_error *err_out) {
     /* The engine still owes a done() for every job. */
     while (s->n_job && loop_wait(s->loop, NULL) == RZ_OK) continue;
     conn_sweep(s);
+    if (s->give_fd >= 0) given_ready(&s->given.source, LOOP_READ); /* who came too late */
     if (got == RZ_OK && s->forced)
         got = err_set(err_out, RZ_ECANCELED, "server: stopped before all requests were finished");
     return got;
@@ -379,6 +422,12 @@ void rz_server_free(rz_server *s) {
     if (s->listener.source.fd >= 0) close(s->listener.source.fd);
     if (s->stop_fd.source.fd >= 0) close(s->stop_fd.source.fd);
     embed_done(s); /* its thread writes to the outbox */
+    if (s->give_fd >= 0) {
+        s->draining = true;
+        given_ready(&s->given.source, LOOP_READ);
+        close(s->given.source.fd);
+        close(s->give_fd);
+    }
     outbox_done(s);
     while (s->spare) {
         conn *c = s->spare;

@@ -52,6 +52,8 @@ struct rz_server {
     limits lim;
     loop *loop;
     server_source listener, stop_fd;
+    server_source given; /* a pipe of descriptors from rz_server_connect, -1: it listens instead */
+    int give_fd;         /* where they are put in */
     int port;
 
     atomic_int stops;           /* calls of rz_server_stop                          */

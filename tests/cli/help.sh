@@ -17,7 +17,7 @@ for word in --help -h help; do
 done
 commands=$(sed -n '/^Generate:/,/^Other:/s/^  \([a-z]*\) .*/\1/p' "$work/out")
 is "commands" "$(echo $commands)" \
-    "run generate embed serve health info tokenize tokenizer decode logits vocab \
+    "run generate embed serve lambda health info tokenize tokenizer decode logits vocab \
 quantize convert imatrix train prepare predict fit bench perplexity completion"
 version=$(sed -n 's/^#define RZ_VERSION_[A-Z]* *//p' include/realizar.h | paste -sd.)
 for word in --version -V; do
