@@ -12,11 +12,11 @@ typedef struct row {
 
 #define READABLE(id, name, kind) {id, #name, &kind},
 #define UNREADABLE(id, name) {id, #name, NULL},
-static const row rows[] = {CLASSIC_LIST(READABLE) CLASSIC_UNREADABLE_LIST(UNREADABLE)};
+static const row known[] = {CLASSIC_LIST(READABLE) CLASSIC_UNREADABLE_LIST(UNREADABLE)};
 
 static const row *find(uint16_t id) {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].id == id) return &rows[i];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].id == id) return &known[i];
     return NULL;
 }
 
@@ -129,14 +129,14 @@ static status check_run(const classic *c, size_t cols, bool proba, size_t width,
     return RZ_OK;
 }
 
-status classic_run(const classic *c, const float *x, size_t n, size_t cols, bool proba, float *y,
+status classic_run(const classic *c, const float *x, size_t rows, size_t cols, bool proba, float *y,
                    size_t width, err *e) {
     enum { NEAR = 512 }; /* floats of working memory that need no allocation */
     float near[NEAR];
     TRY(check_run(c, cols, proba, width, e));
     float *work = c->work <= NEAR ? near : mem_array(c->work, sizeof *work);
     if (!work) return err_set(e, RZ_ENOMEM, "out of memory for %zu floats", c->work);
-    c->kind->run(c, x, n, proba, y, work);
+    c->kind->run(c, x, rows, proba, y, work);
     if (work != near) mem_free(work);
     return RZ_OK;
 }

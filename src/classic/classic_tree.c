@@ -181,8 +181,7 @@ static status boosting_read(classic *c, payload *r, err *e) {
                        c->classes);
     TRY(payload_floats(r, "where the sums begin", m->n_sum, 1, &m->begin, e));
     TRY(payload_count(r, "the number of trees", 16, &n, e));
-    if (n % m->n_sum)
-        return err_set(e, RZ_EFORMAT, "%zu trees, expected a multiple of %zu", n, m->n_sum);
+    if (n % want) return err_set(e, RZ_EFORMAT, "%zu trees, expected a multiple of %zu", n, want);
     m->width = 1;
     c->params += m->n_sum;
     c->work = m->n_sum;
@@ -201,7 +200,8 @@ static void boosting_write(const classic *c, buf *out) {
 
 static void boosted(const trees *m, const float *x, float *sum) {
     for (size_t k = 0; k < m->n_sum; k++) sum[k] = m->begin[k];
-    for (size_t i = 0; i < m->n; i++) sum[i % m->n_sum] += m->rate * *leaf_of(&m->t[i], x, 1);
+    for (size_t i = 0, k = 0; i < m->n; i++, k = k + 1 < m->n_sum ? k + 1 : 0)
+        sum[k] += m->rate * *leaf_of(&m->t[i], x, 1);
 }
 
 static void boosting_run(const classic *c, const float *x, size_t rows, bool proba, float *y,

@@ -106,7 +106,7 @@ static void count_right(const asker *a, const rz_table_info *t) {
 static status from_csv(asker *a, const predict_args *args, err *e) {
     rz_table *t = NULL;
     rz_table_options opt = RZ_TABLE_INIT;
-    rz_table_info info;
+    rz_table_info info = {0};
     buf text = BUF_INIT;
     opt.target = args->target;
     status s = input_text(NULL, args->csv, "rows", &text, e);
@@ -129,7 +129,7 @@ static status from_csv(asker *a, const predict_args *args, err *e) {
 /* Rows given on the command line are CSV too. */
 static status from_features(asker *a, const arg_list *rows, err *e) {
     rz_table *t = NULL;
-    rz_table_info info;
+    rz_table_info info = {0};
     buf text = BUF_INIT;
     for (size_t i = 0; i < rows->n; i++) buf_printf(&text, "%s\n", rows->item[i]);
     status s = rz_table_parse(&t, "--features", text.p, text.len, NULL, e);

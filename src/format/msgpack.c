@@ -134,7 +134,7 @@ static status sized(cursor *c, json *v, uint8_t tag, int depth, err *e) {
         return put_list(c, v, tag >= 0xde ? JSON_OBJECT : JSON_ARRAY, n, depth, e);
     }
     if (tag >= 0xc7 && tag <= 0xc9) TRY(take(c, 1u << (tag - 0xc7), &n, e)); /* ext 8, 16, 32 */
-    else n = (uint64_t)1 << (tag - 0xd4);                                    /* fixext 1 .. 16 */
+    else n = (uint64_t)1 << ((tag - 0xd4u) & 7);                             /* fixext 1 .. 16 */
     str skipped = {0};
     return take_str(c, n + 1, &skipped, e);
 }
@@ -164,10 +164,9 @@ static status fixed(cursor *c, json *v, uint8_t tag, int depth, err *e) {
         return put_unsigned(c, v, n, e);
     }
     if (tag >= 0xd0 && tag <= 0xd3) {
-        const unsigned bytes = 1u << (tag - 0xd0);
-        TRY(take(c, bytes, &n, e));
-        const unsigned shift = 64 - 8 * bytes;
-        return put_signed(c, v, (int64_t)(n << shift) >> shift, e);
+        static const uint64_t sign[] = {0x80, 0x8000, 0x80000000, 0x8000000000000000};
+        TRY(take(c, 1u << (tag & 3), &n, e));
+        return put_signed(c, v, (int64_t)((n ^ sign[tag & 3]) - sign[tag & 3]), e);
     }
     return sized(c, v, tag, depth, e);
 }
