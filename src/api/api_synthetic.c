@@ -28,6 +28,9 @@ static const shape shapes[] = {
     {"qwen3-0.6b",   "qwen3",  SHAPE_QWEN3,  28,   1024,  3072, 16,   8, 128, 151936, 32768},
     {"mixtral-tiny", "llama",  SHAPE_MOE,     8,   1024,  3584, 16,   4,  64,  32000, 32768},
     {"mamba2-1.3b",  "mamba2", SHAPE_MAMBA2, 48,   2048,  4096, 64,   1, 128,  50288, 32768},
+    /* small enough for long contexts, and of about the same size */
+    {"llama-tiny",   "llama",  SHAPE_LLAMA,   2,    128,   512,  2,   2,  64,   1024, 131072},
+    {"mamba2-tiny",  "mamba2", SHAPE_MAMBA2,  4,    128,   256,  4,   1,  64,   1024, 131072},
 };
 enum { EXPERTS = 8, EXPERTS_USED = 2, CONV = 4 };
 /* clang-format on */

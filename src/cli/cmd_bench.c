@@ -35,7 +35,8 @@ static const arg_option options[] = {
     {.name = "synthetic", .kind = ARG_TEXT, .at = offsetof(bench_args, synthetic),
      .value = "SHAPE",
      .help = "instead of a file: random weights of a real shape, llama-15m, llama-110m, "
-             "llama-1b, llama-8b, qwen3-0.6b, mixtral-tiny or mamba2-1.3b"},
+             "llama-1b, llama-8b, qwen3-0.6b, mixtral-tiny, mamba2-1.3b, llama-tiny or "
+             "mamba2-tiny"},
     {.name = "type", .kind = ARG_TEXT, .at = offsetof(bench_args, type), .value = "TYPE",
      .fallback = "Q4_0", .help = "how --synthetic stores its weights"},
     {.name = "write", .kind = ARG_TEXT, .at = offsetof(bench_args, write), .value = "FILE",
