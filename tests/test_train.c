@@ -17,7 +17,7 @@ enum { V = 40, S = 16, TOKENS = 1200 };
 
 static const char *data_file(uint32_t shift) {
     uint32_t id[TOKENS];
-    const char *path = test_temp(shift ? "other.bin" : "data.bin");
+    const char *path = test_temp(shift ? "train_other.bin" : "train_data.bin");
     for (uint32_t i = 0; i < TOKENS; i++) id[i] = (i * i / 3 + i % 7 + shift) % V;
     CHECK(os_write_file(path, id, sizeof id, NULL) == RZ_OK);
     return path;
@@ -93,24 +93,24 @@ static bool same_files(const char *a, const char *b) {
 
 static void test_going_on_and_threads_change_no_bit(void) {
     char config[256];
-    snprintf(config, sizeof config, "%s", config_file("a.yaml", "  validation_fraction: 0.1\n"));
+    snprintf(config, sizeof config, "%s", config_file("train_a.yaml", "  validation_fraction: 0.1\n"));
     seen whole = {.steps = 0}, half = {.stop_after = 10}, rest = {.steps = 0}, many = {.steps = 0};
     err e = {0};
-    CHECK_MSG(train(&whole, new_folder("whole"), config, 2, NULL, &e) == RZ_OK, "%s", e.text);
+    CHECK_MSG(train(&whole, new_folder("train_whole"), config, 2, NULL, &e) == RZ_OK, "%s", e.text);
     CHECK(whole.steps == 20 && whole.plan.steps == 20 && whole.plan.first_step == 0);
     CHECK_MSG(whole.last < whole.first - 0.2, "loss %g to %g", whole.first, whole.last);
     CHECK(fabs(whole.first - log(V)) < 0.1 && whole.validation > 0);
     CHECK(whole.plan.validation_sequences == 7 && whole.plan.sequences == 67);
     char folder[256];
-    snprintf(folder, sizeof folder, "%s", new_folder("parts"));
+    snprintf(folder, sizeof folder, "%s", new_folder("train_parts"));
     CHECK(train(&half, folder, config, 1, "auto", &e) == RZ_ECANCELED && half.steps == 10);
     CHECK(train(&rest, folder, config, 3, "auto", &e) == RZ_OK);
     CHECK(rest.steps == 10 && rest.plan.first_step == 10 && rest.last == whole.last);
     CHECK(same_files(whole.final, rest.final));
-    CHECK(train(&many, new_folder("many"), config, 4, NULL, &e) == RZ_OK);
+    CHECK(train(&many, new_folder("train_many"), config, 4, NULL, &e) == RZ_OK);
     CHECK(same_files(whole.final, many.final));
     /* A checkpoint of another configuration, and of other data. */
-    const char *other = config_file("b.yaml", "  validation_fraction: 0.1\n  seed: 5\n");
+    const char *other = config_file("train_b.yaml", "  validation_fraction: 0.1\n  seed: 5\n");
     CHECK(train(&rest, folder, other, 1, "auto", &e) == RZ_EINVAL);
     CHECK_MSG(strstr(e.text, "another configuration: seed 5, was 42"), "%s", e.text);
     rz_train_options o = RZ_TRAIN_INIT;
@@ -132,7 +132,7 @@ static void test_the_saved_model_is_the_trained_one(void) {
     err e = {0};
     rz_model *m = NULL;
     train_config c;
-    REQUIRE(train(&x, new_folder("saved"), config, 2, NULL, &e) == RZ_OK);
+    REQUIRE(train(&x, new_folder("train_saved"), config, 2, NULL, &e) == RZ_OK);
     CHECK_MSG(rz_model_open(&m, x.final, NULL, &e) == RZ_OK, "%s", e.text);
     REQUIRE(m != NULL && train_config_load(&c, config, &e) == RZ_OK);
     pool *workers = NULL;
@@ -184,10 +184,10 @@ static void test_the_oldest_checkpoints_go(void) {
     seen x = {.steps = 0};
     err e = {0};
     /* A key given twice is an error of YAML; this one has its own. */
-    CHECK(train(&x, new_folder("twice"), config, 1, NULL, &e) == RZ_EFORMAT);
+    CHECK(train(&x, new_folder("train_twice"), config, 1, NULL, &e) == RZ_EFORMAT);
     config = config_file("e.yaml", "  max_checkpoints: 1\n");
     char folder[256];
-    snprintf(folder, sizeof folder, "%s", new_folder("oldest"));
+    snprintf(folder, sizeof folder, "%s", new_folder("train_oldest"));
     REQUIRE(train(&x, folder, config, 1, NULL, &e) == RZ_OK);
     CHECK(count_files(folder, ".meta.json") == 1 && count_files(folder, ".optimizer") == 1);
     CHECK(count_files(folder, ".safetensors") == 2 && count_files(folder, "config.json") == 1);
