@@ -103,6 +103,21 @@ static void test_the_layout_of_the_published_file(void) {
     buf_free(&again);
 }
 
+static void test_a_minor_version_is_kept(void) {
+    buf b = BUF_INIT, again = BUF_INIT;
+    classic *c = NULL;
+    golden_file(&b);
+    b.p[5] = 3;
+    const uint32_t crc = crc32_add(0, b.p, b.len - 4);
+    memcpy(b.p + b.len - 4, &crc, 4);
+    REQUIRE(classic_parse(&c, "f", buf_view(&b), NULL) == RZ_OK);
+    CHECK(classic_write(c, &again, NULL) == RZ_OK);
+    CHECK(again.len == b.len && memcmp(again.p, b.p, b.len) == 0);
+    classic_free(c);
+    buf_free(&b);
+    buf_free(&again);
+}
+
 static void test_golden_predictions(void) {
     static const struct {
         double constant; /* of every input; negative: the ramp */
@@ -316,6 +331,7 @@ static void test_a_file_is_written_as_it_was_read(void) {
 void suite_apr(void) {
     RUN(test_crc32_of_known_text);
     RUN(test_the_layout_of_the_published_file);
+    RUN(test_a_minor_version_is_kept);
     RUN(test_golden_predictions);
     RUN(test_every_flipped_bit_is_an_error);
     RUN(test_what_is_refused);

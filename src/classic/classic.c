@@ -64,6 +64,7 @@ static status parse(classic *c, str data, err *e) {
     apr a = {0};
     TRY(apr_parse(&a, c->path, data, &c->mem, e));
     c->type = a.type;
+    c->minor = a.minor;
     c->meta = a.m;
     c->raw_meta = a.meta;
     c->file_bytes = data.len;
@@ -111,7 +112,11 @@ void classic_free(classic *c) {
 status classic_write(const classic *c, buf *out, err *e) {
     buf bytes = BUF_INIT;
     c->kind->write(c, &bytes);
-    const apr a = {.major = 1, .type = c->type, .meta = c->raw_meta, .payload = buf_view(&bytes)};
+    const apr a = {.major = 1,
+                   .minor = c->minor,
+                   .type = c->type,
+                   .meta = c->raw_meta,
+                   .payload = buf_view(&bytes)};
     const status s = bytes.failed ? no_memory(e) : apr_write(&a, out, e);
     buf_free(&bytes);
     return s;

@@ -31,6 +31,7 @@ typedef struct classic_kind {
 struct classic {
     const classic_kind *kind;
     uint16_t type;      /* the number in the file */
+    uint8_t minor;      /* version 1.minor of the file */
     const char *name;   /* "LogisticRegression" */
     const kern *k;      /* the inner loops of this processor */
     void *m;            /* read: the kind's own */
