@@ -26,8 +26,7 @@ typedef struct message {
 
 enum { MAX_MESSAGES = 1 << 20, DRAIN_AT_ONCE = 64 };
 
-/* Guessed tokens in one step, all answers together: as many rows as the weights are read for
- * anyway. */
+/* Steps with guesses have no more rows than this: beyond it a row costs what it costs alone. */
 enum { DRAFT_ROWS = 32 };
 
 struct rz_engine {
@@ -159,8 +158,8 @@ static bool guesses(const engine *g) { return g->spec.lookup || g->spec.draft; }
  * one. Returns how many. */
 static uint32_t plan_drafts(engine *g, uint32_t rows) {
     uint32_t made = 0, room = g->c.batch_tokens - rows;
-    if (!guesses(g) || g->m->state_width) return 0;
-    if (room > DRAFT_ROWS) room = DRAFT_ROWS;
+    if (!guesses(g) || g->m->state_width || rows >= DRAFT_ROWS) return 0;
+    if (room > DRAFT_ROWS - rows) room = DRAFT_ROWS - rows;
     for (uint32_t i = 0; i < g->sched.n_running && made < room; i++) {
         seq *q = g->sched.running[i];
         uint32_t max = q->max_token - q->n_token;

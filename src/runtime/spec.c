@@ -37,7 +37,7 @@ static uint32_t look_up(const int32_t *tokens, uint32_t n, uint32_t max, int32_t
         if (n - first <= len) continue;
         const int32_t *end = tokens + n - len;
         for (uint32_t i = n - len; i-- > first;) {
-            if (memcmp(tokens + i, end, len * sizeof *end) != 0) continue;
+            if (tokens[i] != *end || memcmp(tokens + i, end, len * sizeof *end) != 0) continue;
             const uint32_t from = i + len;
             uint32_t made = 0;
             /* What follows may itself be what is being guessed: a text that goes round. */
