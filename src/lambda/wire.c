@@ -126,7 +126,9 @@ status wire_send_chunk(wire *w, str bytes, str trailer, err *e) {
 
 /* ---- receiving ---- */
 
-static str unread(const wire *w) { return (str){w->in.p + w->at, w->in.len - w->at}; }
+static str unread(const wire *w) {
+    return w->in.p ? (str){w->in.p + w->at, w->in.len - w->at} : (str){"", 0};
+}
 
 /* At least one more byte, or eof. Views into the input are void. */
 static status receive(wire *w, err *e) {
