@@ -93,7 +93,8 @@ static bool same_files(const char *a, const char *b) {
 
 static void test_going_on_and_threads_change_no_bit(void) {
     char config[256];
-    snprintf(config, sizeof config, "%s", config_file("train_a.yaml", "  validation_fraction: 0.1\n"));
+    snprintf(config, sizeof config, "%s",
+             config_file("train_a.yaml", "  validation_fraction: 0.1\n"));
     seen whole = {.steps = 0}, half = {.stop_after = 10}, rest = {.steps = 0}, many = {.steps = 0};
     err e = {0};
     CHECK_MSG(train(&whole, new_folder("train_whole"), config, 2, NULL, &e) == RZ_OK, "%s", e.text);
