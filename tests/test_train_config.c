@@ -11,11 +11,11 @@
     "trainer:\n  learning_rate: 3e-4\n  batch_size: 4\n  max_steps: 0 # no limit\n"      \
     "  num_epochs: 2\n  gradient_accumulation: 2\n  checkpoint_dir: \"./checkpoints\"\n" \
     "  log_interval: 10\n  save_interval: 100\n"
-#define ORIGINAL                                                                          \
-    TRAINER                                                                               \
-        "  load_balance_alpha: 0.01\n  group_size: 8\n  beta_kl: 0.04\n"                  \
-        "  target_device: gpu\n  distributed:\n    enabled: false\n    backend: single\n" \
-        "    gpu_ids: [0, 1]\n"
+#define ORIGINAL                                                                      \
+    TRAINER                                                                           \
+    "  load_balance_alpha: 0.01\n  group_size: 8\n  beta_kl: 0.04\n"                  \
+    "  target_device: gpu\n  distributed:\n    enabled: false\n    backend: single\n" \
+    "    gpu_ids: [0, 1]\n"
 #define SIZES(h, l, n) "model:\n  hidden_size: " h "\n  num_layers: " l "\n  num_heads: " n "\n"
 #define NANO                                                                                    \
     SIZES("384", "8", "6")                                                                      \
