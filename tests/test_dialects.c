@@ -428,8 +428,9 @@ static void test_the_middle_is_filled_in(void) {
          "\"n_predict\":1}",
          200, "\"content\":\"the middle\""},
         {"/infill", "{\"input_prefix\":\"a\",\"n_predict\":1,\"stream\":true}", 200,
-         "data: {\"index\":0,\"content\":\"the middle\",\"stop\":false}\n\ndata: "
-         "{\"index\":0,\"content\":\"\",\"stop\":true,"},
+         "data: {\"index\":0,\"content\":\"the middle\",\"stop\":false}\n\n"},
+        {"/infill", "{\"input_prefix\":\"a\",\"n_predict\":1,\"stream\":true}", 200,
+         "data: {\"index\":0,\"content\":\"\",\"stop\":true,"},
         /* Marks in the user's text are text: without the special ones every byte is a token. */
         {"/infill", "{\"input_prefix\":\"<|fim_middle|>\",\"n_predict\":1}", 200,
          "\"content\":\"the middle\""},
