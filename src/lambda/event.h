@@ -23,6 +23,6 @@ typedef struct event {
 
 /* `trace` may be empty: the X-Amzn-Trace-Id of the request unless the event has its own. The tree
  * is made in `mem`. */
-void event_read(event *ev, str text, str trace, arena *mem);
+void event_read(event *ev, str source, str trace, arena *mem);
 
 #endif

@@ -149,10 +149,9 @@ void fim_prompt(fields *f, job *j, uint32_t i, const fim_parts *p) {
     add_text(&x, p->begun);
     const size_t n = x.b.len / sizeof(rz_token), room = server_context(s);
     if (x.failed) fields_fail(f, 500, "%s", x.e.text);
-    else if (x.b.failed) fields_fail(f, 500, "out of memory");
-    else if (n >= room)
+    else if (!x.b.failed && n >= room)
         fields_fail(f, 400, "the prompt is %zu tokens long, the context holds %zu", n, room);
-    else if (!job_set_prompt(j, i, (const rz_token *)(const void *)x.b.p, n))
+    else if (x.b.failed || !job_set_prompt(j, i, (const rz_token *)(const void *)x.b.p, n))
         fields_fail(f, 500, "out of memory");
     buf_free(&x.b);
 }
