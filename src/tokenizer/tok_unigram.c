@@ -143,6 +143,7 @@ typedef struct memo {
 /* The path to place `to`. false: not all of it can be written again from a memo. */
 static bool note_path(const unigram *u, const unigram_best *best, size_t to, memo *m) {
     m->p = m->step + CACHE_LONG;
+    *m->p = 0; /* no step yet */
     for (size_t at = to; at > 0; at = best[at].from) {
         const bool unknown = best[at].id == TRIE_NONE;
         if (unknown ? u->has_bytes : (int32_t)best[at].id == u->unk) return false;

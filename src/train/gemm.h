@@ -41,8 +41,8 @@ static inline real *team_pack(const team *t, uint32_t thread) {
 
 /* c[M,N] (rows c_stride apart) = (more ? c : 0) + a[M,K] b[K,N] */
 void gemm(team *t, real *c, size_t c_stride, matrix a, matrix b, const size_t mnk[3], bool more);
-/* The same on the caller's thread with its GEMM_PACK scratch. */
-void gemm_one(real *pack, real *c, size_t c_stride, matrix a, matrix b, const size_t mnk[3],
+/* The same on the caller's thread with its own GEMM_PACK of scratch. */
+void gemm_one(real *scratch, real *c, size_t c_stride, matrix a, matrix b, const size_t mnk[3],
               bool more);
 
 /* fn for rows first .. first + n - 1 of T, in blocks, on all threads. */
