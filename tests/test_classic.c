@@ -66,6 +66,7 @@ static void answers(const classic *c, bool proba, const float *x, size_t rows, c
     float y[64] = {0};
     err e = {0};
     const size_t width = proba ? c->classes : c->outputs;
+    REQUIRE(rows * width <= sizeof y / sizeof *y);
     CHECK_MSG(classic_run(c, x, rows, c->inputs, proba, y, width, &e) == RZ_OK, "%s", e.text);
     for (size_t i = 0; i < rows * width; i++)
         CHECK_MSG(fabs((double)y[i] - (double)want[i]) < 2e-6, "number %zu: %.9g, expected %.9g", i,
@@ -256,6 +257,7 @@ static void test_networks(void) {
 
 static void text_is(const classic *c, const char *text, const float *want) {
     float y[8];
+    REQUIRE(c->outputs <= sizeof y / sizeof *y);
     REQUIRE(classic_run_text(c, str_of(text), y, c->outputs, NULL) == RZ_OK);
     for (size_t i = 0; i < c->outputs; i++)
         CHECK_MSG(fabs((double)y[i] - (double)want[i]) < 1e-6, "%s: word %zu: %g", text, i,

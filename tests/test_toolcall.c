@@ -61,6 +61,8 @@ static const sample samples[] = {
     {"<tool_call>", "<tool_call>" CALL("weather", "\"{\\\"n\\\":1}\""), "<weather {\"n\":1}>"},
     {"<tool_call>", "a <tool_call>no call</tool_call> b", "a <tool_call>no call</tool_call> b"},
     {"<tool_call>", "1 < 2 <tool", "1 < 2 <tool"},
+    {"<tool_call>", "<tool_call>" CALL("clock", "{}") "</tool_call>\n It is  noon, I think.",
+     "<clock {}>It is  noon, I think."},
     {"<tool_call>",
      "<tool_call>\n<function=weather>\n<parameter=city>\n12\n</parameter>\n"
      "<parameter=n>\n7\n</parameter>\n</function>\n</tool_call>",

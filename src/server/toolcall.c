@@ -78,6 +78,7 @@ struct toolcall {
     buf args;        /* a call's arguments, while they are written                 */
     arena tree;      /* a body's JSON                                              */
     uint32_t n_call; /* told                                                       */
+    bool after_call; /* no text has been told since: space is not text yet         */
     bool failed;
 };
 
@@ -118,6 +119,7 @@ static const json *find_tool(const toolcall *t, str name) {
 static void tell(toolcall *t, str name, str args) {
     t->sink->call(t->sink->ud, name, args);
     t->n_call++;
+    t->after_call = true;
 }
 
 /* Arguments as an object: as they are, or the text of one. */
@@ -379,8 +381,10 @@ const tool_family *toolcall_family(const toolcall *t) { return t->family; }
 uint32_t toolcall_count(const toolcall *t) { return t->n_call; }
 
 static void tell_text(toolcall *t, size_t n) {
-    if (n) t->sink->text(t->sink->ud, (str){t->held.p, n});
+    if (!n) return;
+    t->sink->text(t->sink->ud, (str){t->held.p, n});
     buf_drop(&t->held, n);
+    t->after_call = false;
 }
 
 static bool read(toolcall *t, str body) {
@@ -411,7 +415,7 @@ static size_t leading_space(const buf *b) {
 
 /* false: more must come first. */
 static bool text_step(toolcall *t) {
-    if (t->n_call) buf_drop(&t->held, leading_space(&t->held));
+    if (t->after_call) buf_drop(&t->held, leading_space(&t->held));
     const str mark = str_of(t->family->begin);
     const ptrdiff_t at = str_find(buf_view(&t->held), mark);
     if (at < 0) {
@@ -495,7 +499,7 @@ bool toolcall_finish(toolcall *t, const tool_sink *sink) {
         const size_t start = body_start(t);
         if (read(t, (str){t->held.p + start, t->held.len - start})) buf_clear(&t->held);
     }
-    if (t->n_call) buf_drop(&t->held, leading_space(&t->held));
+    if (t->after_call) buf_drop(&t->held, leading_space(&t->held));
     tell_text(t, t->held.len);
     t->at = TEXT;
     return true;
