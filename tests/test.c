@@ -7,6 +7,7 @@
  * The last line is "N passed, N failed, N skipped"; the exit code is 1 when anything failed. */
 #include "test.h"
 
+#include <math.h>
 #include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,6 +84,16 @@ const char *test_shared(const char *relative) {
     char *path = rotating();
     snprintf(path, 1024, "%s/%s", root ? root : "../shared", relative);
     return access(path, R_OK) == 0 ? path : NULL;
+}
+
+double test_most_off(const float *got, const float *want, size_t n) {
+    double most = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double off = fabs((double)got[i] - (double)want[i]);
+        if (isnan(off)) return INFINITY;
+        if (off > most) most = off;
+    }
+    return most;
 }
 
 void *test_read_file(const char *path, size_t *len) {

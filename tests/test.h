@@ -50,6 +50,9 @@ bool test_thorough(void);
 /* Path of a file of the shared data ($REALIZAR_SHARED, else ../shared), or NULL when it is not
  * there. Good until the next few calls. */
 const char *test_shared(const char *relative);
+/* The largest absolute difference of n pairs; infinity when one is not a number. */
+double test_most_off(const float *got, const float *want, size_t n);
+
 /* A whole file in memory, NULL when it cannot be read; free() it. */
 void *test_read_file(const char *path, size_t *len);
 /* A fresh path for a file a test writes, in a folder removed at the end. Good until the next few

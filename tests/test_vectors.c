@@ -96,7 +96,7 @@ static size_t numbers_of(const char *body, const char *from, float *out) {
 static void test_vectors_are_those_of_the_library(void) {
     static const char asked[] = "{\"input\":\"Once upon a time\"}";
     rz_embed_options raw = RZ_EMBED_INIT;
-    float want[WIDTH], got[WIDTH];
+    float want[WIDTH], got[WIDTH] = {0};
     running r;
     buf b = BUF_INIT;
     raw.raw = 1;

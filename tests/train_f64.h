@@ -10,10 +10,10 @@ typedef struct f64_batch {
 } f64_batch;
 
 /* Loss of a batch for weights w[n], in the order of the trainer; with g its gradient is written. */
-double f64_loss(const train_model *m, const f64_batch *b, const double *w, double *g, size_t n);
+double f64_loss(const train_model *m, const f64_batch *x, const double *w, double *g, size_t n);
 
 /* Gradients by g against central differences for every weight; the largest relative error, where
  * less than a hundred thousandth of the largest gradient counts as that. */
-double f64_check(const train_model *m, const f64_batch *b, const double *w, size_t n);
+double f64_check(const train_model *m, const f64_batch *x, const double *w, size_t n);
 
 #endif

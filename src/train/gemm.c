@@ -84,12 +84,12 @@ static void product_task(void *ctx, uint32_t task, uint32_t thread) {
 }
 
 void gemm(team *t, real *c, size_t c_stride, matrix a, matrix b, const size_t mnk[3], bool more) {
+    if (mnk[0] == 0 || mnk[1] == 0 || mnk[2] == 0) return;
     const size_t blocks = (mnk[1] + GEMM_COLS - 1) / GEMM_COLS;
     const size_t want = 3 * (size_t)pool_threads(t->workers), cuts = (want + blocks - 1) / blocks;
     size_t rows = (mnk[0] / cuts / GEMM_ROWS + 1) * GEMM_ROWS;
     if (blocks >= want) rows = mnk[0];
     product p = {t, c, c_stride, a, b, mnk, rows, blocks, more};
-    if (mnk[0] == 0 || mnk[1] == 0 || mnk[2] == 0) return;
     pool_run(t->workers, (uint32_t)((mnk[0] + rows - 1) / rows * blocks), product_task, &p);
 }
 
